@@ -16,6 +16,7 @@
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
 #include "status-store/schema.h"
+#include "status-store/token_counts.h"
 #include "status-store/waiters.h"
 
 struct api {
@@ -26,6 +27,7 @@ struct api {
         struct waiters *young;   /* requests that wait for a new job to be folded */
         struct control *control;
         struct lane_counts *lane_counts;
+        struct token_counts *token_counts; /* the primary's; NULL: tokens are not counted */
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
         struct tenant_logins logins;       /* likewise */
@@ -45,6 +47,8 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 
 /* The required query parameter `tenant`: valid, or "*"; NULL: 400 has been answered. */
 const char *api_tenant(struct http_request *r);
+/* The query parameter `limit`, 1 to most; without it *out stays. False: 400 has been answered. */
+bool api_limit(struct http_request *r, int most, int *out);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 /* False: answered with 503. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jobs_api.c: GET /jobs, /jobs/{id} and /jobs/{id}/attempts of the internal API.
+ * jobs_api.c: GET /jobs, /jobs/{id}, /jobs/{id}/attempts and /jobs/{id}/why of the internal API.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "status-store/api.h"
 #include "status-store/list.h"
 #include "status-store/lookup.h"
+#include "status-store/why_json.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
 /* A job this young may be confirmed and not yet folded. */
@@ -110,14 +111,48 @@ void jobs_list(void *owner, struct http_request *r)
                 api_answer(a, r, &members);
 }
 
-enum asked { ASKED_JOB, ASKED_ATTEMPTS };
+enum asked { ASKED_JOB, ASKED_ATTEMPTS, ASKED_WHY };
 
 struct question {
         const char *tenant;
         char id[UUID_SIZE];
         enum asked what;
         msec wait; /* for the job's end */
+        enum why_broker broker;
+        msec broker_since;
 };
+
+static int write_why(struct api *a, struct reader *r, const struct question *q,
+                     const struct stored_job *job, struct buffer *out, struct err *e)
+{
+        struct lag lag = freshness_lag(&a->freshness, clock_wall());
+        const struct why_sources from = {.reader = r,
+                                         .control = a->control,
+                                         .tokens = a->token_counts,
+                                         .as_of = lag.as_of,
+                                         .lag = lag.lag};
+        struct why_case c = {.job = job,
+                             .type = job_row_type(&job->row),
+                             .broker = q->broker,
+                             .broker_since = q->broker_since};
+        if (why_facts_read(&from, &c, e) != 0)
+                return -1;
+        return why_json_write(r, &c, strcmp(q->tenant, "*") == 0, out, e);
+}
+
+static int write_answer(struct api *a, struct reader *r, const struct question *q,
+                        const struct stored_job *job, struct buffer *out, struct err *e)
+{
+        switch (q->what) {
+        case ASKED_JOB:
+                return lookup_write_job(r, job, out, e);
+        case ASKED_ATTEMPTS:
+                return lookup_write_attempts(r, job, out, e);
+        case ASKED_WHY:
+                return write_why(a, r, q, job, out, e);
+        }
+        return -1;
+}
 
 /* 1: found, out holds the members of the answer; 0: unknown; -1. */
 static int read_once(struct api *a, const struct question *q, struct buffer *out, bool *ended,
@@ -132,9 +167,7 @@ static int read_once(struct api *a, const struct question *q, struct buffer *out
         if (found != 1 || !job.row.shown)
                 return found < 0 ? -1 : 0;
         *ended = status_is_ended(job.row.status);
-        int wrote = q->what == ASKED_JOB ? lookup_write_job(reader, &job, out, e)
-                                         : lookup_write_attempts(reader, &job, out, e);
-        return wrote == 0 ? 1 : -1;
+        return write_answer(a, reader, q, &job, out, e) == 0 ? 1 : -1;
 }
 
 /* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */
@@ -195,10 +228,25 @@ static bool read_wait(struct http_request *r, msec *out)
         return false;
 }
 
+/* What the gateway says of its broker. */
+static bool read_broker(struct http_request *r, struct question *q)
+{
+        const char *broker = http_query(r, "broker");
+        if (broker == NULL || strcmp(broker, "up") == 0)
+                return true;
+        if (strcmp(broker, "blocked") != 0 && strcmp(broker, "down") != 0) {
+                http_problem(r, 400, "broker: must be up, blocked or down");
+                return false;
+        }
+        q->broker = broker[0] == 'd' ? WHY_BROKER_DOWN : WHY_BROKER_IS_BLOCKED;
+        return read_time(r, "broker_since", &q->broker_since);
+}
+
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
-        if (q.tenant == NULL || (what == ASKED_JOB && !read_wait(r, &q.wait)))
+        if (q.tenant == NULL || (what == ASKED_JOB && !read_wait(r, &q.wait)) ||
+            (what == ASKED_WHY && !read_broker(r, &q)))
                 return;
         struct err why = {0};
         AUTO_BUFFER members = {0};
@@ -225,4 +273,11 @@ void jobs_attempts(void *owner, struct http_request *r)
         static const char *const allowed[] = {"tenant", NULL};
         if (http_query_only(r, allowed))
                 answer_question(owner, r, ASKED_ATTEMPTS);
+}
+
+void jobs_why(void *owner, struct http_request *r)
+{
+        static const char *const allowed[] = {"tenant", "broker", "broker_since", NULL};
+        if (http_query_only(r, allowed))
+                answer_question(owner, r, ASKED_WHY);
 }

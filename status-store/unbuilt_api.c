@@ -15,10 +15,8 @@
 
 UNBUILT(jobs_events)
 UNBUILT(jobs_payload)
-UNBUILT(jobs_why)
 UNBUILT(lookup_get)
 UNBUILT(stats_timeseries)
-UNBUILT(queues_list)
 UNBUILT(health_get)
 UNBUILT(keys_list)
 UNBUILT(keys_rotate)
