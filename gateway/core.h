@@ -13,6 +13,7 @@
 #include "common/http/server.h"
 #include "gateway/admits.h"
 #include "gateway/backlog.h"
+#include "gateway/broker_state.h"
 #include "gateway/claims.h"
 #include "gateway/in_flight.h"
 #include "gateway/limiter.h"
@@ -31,6 +32,8 @@ enum {
 struct named_link {
         const char *name;
         struct link *link;
+        struct broker_state *state; /* is told of the link's events */
+        enum broker_link which;
 };
 
 struct gateway {
@@ -44,6 +47,7 @@ struct gateway {
         struct in_flight *in_flight;
         struct meters meters;
         struct claims *claims;
+        struct broker_state *broker;
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */

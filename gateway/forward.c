@@ -14,6 +14,7 @@
 #include "common/model/record.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/forward.h"
 
 enum { WAITING_MAX = 64 };
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
@@ -122,6 +123,8 @@ struct forwarding {
         struct http_client *client;
         const char *service;
         msec timeout;
+        struct gateway *gateway;         /* for with */
+        const struct forward_with *with; /* or NULL */
 };
 
 static void make_call(struct http_request *r, const struct forwarding *to, const char *path)
@@ -142,6 +145,8 @@ static void make_call(struct http_request *r, const struct forwarding *to, const
         if (http_body(r).length > 0)
                 call.body = http_body(r);
         if (http_client_call(to->client, &call, &reply, &e) == 0) {
+                if (reply.status == 200 && to->with != NULL && to->with->edit != NULL)
+                        to->with->edit(to->gateway, &reply.body);
                 pass(r, to->service, &reply);
         } else {
                 LOG_WARN("an internal service does not answer", log_text("service", to->service),
@@ -165,6 +170,8 @@ static void forward(struct http_request *r, const struct forwarding *to)
         buffer_add_text(&path, "?tenant=");
         url_encode(&path, tenant);
         http_query_write(r, "tenant", &path);
+        if (to->with != NULL && to->with->query != NULL)
+                buffer_add_text(&path, to->with->query);
         make_call(r, to, path.data);
 }
 
@@ -178,6 +185,15 @@ void forward_to_status_store(void *owner, struct http_request *r)
 {
         const struct forwarding to = to_status_store(owner);
 
+        forward(r, &to);
+}
+
+void forward_with(struct gateway *g, struct http_request *r, const struct forward_with *with)
+{
+        struct forwarding to = to_status_store(g);
+
+        to.gateway = g;
+        to.with = with;
         forward(r, &to);
 }
 

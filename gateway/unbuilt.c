@@ -13,10 +13,8 @@
         }
 /* clang-format on */
 
-UNBUILT(why_get)
 UNBUILT(job_retry)
 UNBUILT(job_forget)
-UNBUILT(queues_get)
 UNBUILT(health_get)
 UNBUILT(own_tenant_act)
 UNBUILT(session_begin)
