@@ -13,9 +13,6 @@
 /* clang-format on */
 
 UNBUILT(command_find_jobs)
-UNBUILT(command_why)
-UNBUILT(command_workers)
-UNBUILT(command_queues)
 UNBUILT(command_audit)
 UNBUILT(command_cancel)
 UNBUILT(command_run_now)
