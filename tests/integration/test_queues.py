@@ -76,6 +76,16 @@ def test_slots_and_rate(whole):
     assert queue(whole.api)["slots"] is None and queue(whole.api)["rate"] is None
 
 
+def test_counts_unknown_after_restart(whole):
+    """A broker that has just started counts 0 in every queue, so tokens are not counted at first; lanes are."""
+    api = whole.tenant("limited", max_running=3, rate="10/1m", burst=10).api
+    whole.status_store.restart()
+    seen = until(lambda: api.request("GET", "/queues").status_code == 200 and queue(api, "limited"), 30, "an answer")
+    assert seen["slots"]["free"] is None
+    until(lambda: queue(api, "limited")["slots"]["free"] == 3, 30, "slots are counted")
+    assert lane(api, "high", "limited")["ready"] == 0
+
+
 def test_drain_estimate(whole):
     api = whole.tenant("drained").api
     for _ in range(4):
