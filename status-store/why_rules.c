@@ -22,11 +22,11 @@ static bool is_timed(const struct why_facts *f, enum status s)
         return f->status == s && f->run_at > f->now;
 }
 
-/* The running count decides while the tokens are not counted, and while a count says 0 though
- * nothing runs: after its start the broker counts 0 in every queue for some seconds. */
+/* A token that is ready decides: what runs may hold one of an earlier limit. No token decides only
+ * while something runs, for a broker that has just started counts 0 in every queue. */
 bool why_is_used_up(const struct why_limit *l)
 {
-        if (l->limit == RECORD_UNLIMITED)
+        if (l->limit == RECORD_UNLIMITED || l->free > 0)
                 return false;
         return l->running >= l->limit || (l->free == 0 && l->running > 0);
 }

@@ -131,6 +131,12 @@ static void slots_left(struct why_facts *f)
         f->slots = (struct why_limit){.limit = 5, .free = 1, .running = 4};
 }
 
+/* The limit was changed: those that run hold tokens of the one before. */
+static void slots_of_a_new_limit(struct why_facts *f)
+{
+        f->slots = (struct why_limit){.limit = 5, .free = 5, .running = 8};
+}
+
 static void type_full(struct why_facts *f)
 {
         f->type_slots = (struct why_limit){.limit = 2, .free = 0, .running = 2};
@@ -189,6 +195,7 @@ static const struct {
         {slots_taken, WHY_NO_SLOT, {0}},
         {slots_counted_early, WHY_UNKNOWN, {0}},
         {slots_left, WHY_UNKNOWN, {0}},
+        {slots_of_a_new_limit, WHY_UNKNOWN, {0}},
         {type_full, WHY_TYPE_LIMIT, {0}},
         {workers_full, WHY_TYPE_LIMIT, {0}},
         {one_worker_full, WHY_UNKNOWN, {0}},
