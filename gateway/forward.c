@@ -2,7 +2,7 @@
  *
  * forward.c: builds the internal request and passes the answer on.
  */
-#include "gateway/handlers.h"
+#include "gateway/forward.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,8 +13,7 @@
 #include "common/base/uuid.h"
 #include "common/model/record.h"
 #include "gateway/access.h"
-#include "gateway/core.h"
-#include "gateway/forward.h"
+#include "gateway/handlers.h"
 
 enum { WAITING_MAX = 64 };
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
@@ -41,7 +40,7 @@ static void pass_problem(struct http_request *r, const struct http_reply *reply)
         free(text);
 }
 
-static void pass(struct http_request *r, const char *service, const struct http_reply *reply)
+void forward_pass(struct http_request *r, const char *service, const struct http_reply *reply)
 {
         if (reply->status == 401) {
                 LOG_ERROR("an internal service refuses the internal token",
@@ -103,8 +102,7 @@ static bool write_path(const struct http_request *r, struct buffer *out)
         return true;
 }
 
-/* The tenant that the request is about; NULL: refused, the caller may not see it. */
-static const char *visible_tenant(struct http_request *r)
+const char *forward_tenant(struct http_request *r)
 {
         const char *named = http_query(r, "tenant");
 
@@ -123,37 +121,55 @@ struct forwarding {
         struct http_client *client;
         const char *service;
         msec timeout;
-        struct gateway *gateway;         /* for with */
-        const struct forward_with *with; /* or NULL */
 };
 
-static void make_call(struct http_request *r, const struct forwarding *to, const char *path)
+/* False: it did not answer: answered with 503. */
+static bool make_call(struct http_request *r, const struct forwarding *to,
+                      const struct http_call *given, struct http_reply *reply)
 {
+        struct http_call call = *given;
         char trace[96];
         char by[64];
         const char *const headers[] = {trace, by, NULL};
-        struct http_reply reply = {0};
         struct err e = {0};
 
         snprintf(trace, sizeof(trace), "traceparent: %s", http_traceparent(r));
         snprintf(by, sizeof(by), "Warren-By: key %s", access_caller(r)->key);
+        call.headers = headers;
+        call.timeout = to->timeout;
+        if (http_client_call(to->client, &call, reply, &e) == 0)
+                return true;
+        LOG_WARN("an internal service does not answer", log_text("service", to->service),
+                 log_err(&e));
+        http_problem(r, 503, "%s: %s", to->service, e.text);
+        return false;
+}
+
+static void pass_call(struct http_request *r, const struct forwarding *to, const char *path)
+{
+        struct http_reply reply = {0};
         bool head = strcmp(http_method(r), "HEAD") == 0;
-        struct http_call call = {.method = head ? "GET" : http_method(r),
-                                 .path = path,
-                                 .headers = headers,
-                                 .timeout = to->timeout};
+        struct http_call call = {.method = head ? "GET" : http_method(r), .path = path};
+
         if (http_body(r).length > 0)
                 call.body = http_body(r);
-        if (http_client_call(to->client, &call, &reply, &e) == 0) {
-                if (reply.status == 200 && to->with != NULL && to->with->edit != NULL)
-                        to->with->edit(to->gateway, &reply.body);
-                pass(r, to->service, &reply);
-        } else {
-                LOG_WARN("an internal service does not answer", log_text("service", to->service),
-                         log_err(&e));
-                http_problem(r, 503, "%s: %s", to->service, e.text);
-        }
+        if (make_call(r, to, &call, &reply))
+                forward_pass(r, to->service, &reply);
         http_reply_fini(&reply);
+}
+
+bool forward_ask(struct http_request *r, const struct forward_call *c, struct http_reply *reply)
+{
+        const struct forwarding to = {
+                .client = c->client, .service = c->service, .timeout = ANSWER_TIMEOUT};
+        const struct http_call call = {.method = c->method, .path = c->path};
+
+        if (!make_call(r, &to, &call, reply))
+                return false;
+        if (reply->status != 401)
+                return true;
+        forward_pass(r, c->service, reply);
+        return false;
 }
 
 static void forward(struct http_request *r, const struct forwarding *to)
@@ -164,15 +180,13 @@ static void forward(struct http_request *r, const struct forwarding *to)
                 http_problem(r, 404, "there is nothing with that id or name");
                 return;
         }
-        const char *tenant = visible_tenant(r);
+        const char *tenant = forward_tenant(r);
         if (tenant == NULL || (http_body(r).length > 0 && !http_body_is_json(r)))
                 return;
         buffer_add_text(&path, "?tenant=");
         url_encode(&path, tenant);
         http_query_write(r, "tenant", &path);
-        if (to->with != NULL && to->with->query != NULL)
-                buffer_add_text(&path, to->with->query);
-        make_call(r, to, path.data);
+        pass_call(r, to, path.data);
 }
 
 static struct forwarding to_status_store(const struct gateway *g)
@@ -185,15 +199,6 @@ void forward_to_status_store(void *owner, struct http_request *r)
 {
         const struct forwarding to = to_status_store(owner);
 
-        forward(r, &to);
-}
-
-void forward_with(struct gateway *g, struct http_request *r, const struct forward_with *with)
-{
-        struct forwarding to = to_status_store(g);
-
-        to.gateway = g;
-        to.with = with;
         forward(r, &to);
 }
 

@@ -10,6 +10,8 @@
 #include "gateway/forward.h"
 #include "gateway/handlers.h"
 
+#define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
+
 /* Null: the tenant has no limit. */
 static json_t *rate_of(struct gateway *g, const struct tenant_record *t)
 {
@@ -51,5 +53,23 @@ static void add_rates(struct gateway *g, struct buffer *body)
 
 void queues_get(void *owner, struct http_request *r)
 {
-        forward_with(owner, r, &(struct forward_with){.edit = add_rates});
+        struct gateway *g = owner;
+        const char *tenant = forward_tenant(r);
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+
+        if (tenant == NULL)
+                return;
+        buffer_add_text(&path, "/internal/v1/queues?tenant=");
+        url_encode(&path, tenant);
+        http_query_write(r, "tenant", &path);
+        const struct forward_call call = {.client = g->status_store,
+                                          .service = "status-store",
+                                          .method = "GET",
+                                          .path = path.data};
+        if (!forward_ask(r, &call, &reply))
+                return;
+        if (reply.status == 200)
+                add_rates(g, &reply.body);
+        forward_pass(r, call.service, &reply);
 }
