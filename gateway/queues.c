@@ -53,11 +53,14 @@ static void add_rates(struct gateway *g, struct buffer *body)
 
 void queues_get(void *owner, struct http_request *r)
 {
+        static const char *const allowed[] = {"tenant", "limit", "cursor", NULL};
         struct gateway *g = owner;
-        const char *tenant = forward_tenant(r);
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 
+        if (!http_query_only(r, allowed))
+                return;
+        const char *tenant = forward_tenant(r);
         if (tenant == NULL)
                 return;
         buffer_add_text(&path, "/internal/v1/queues?tenant=");

@@ -8,7 +8,7 @@
 #include "status-store/api.h"
 #include "status-store/list.h"
 #include "status-store/lookup.h"
-#include "status-store/why_json.h"
+#include "status-store/why_api.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
 /* A job this young may be confirmed and not yet folded. */
@@ -118,27 +118,8 @@ struct question {
         char id[UUID_SIZE];
         enum asked what;
         msec wait; /* for the job's end */
-        enum why_broker broker;
-        msec broker_since;
+        struct why_asked why;
 };
-
-static int write_why(struct api *a, struct reader *r, const struct question *q,
-                     const struct stored_job *job, struct buffer *out, struct err *e)
-{
-        struct lag lag = freshness_lag(&a->freshness, clock_wall());
-        const struct why_sources from = {.reader = r,
-                                         .control = a->control,
-                                         .tokens = a->token_counts,
-                                         .as_of = lag.as_of,
-                                         .lag = lag.lag};
-        struct why_case c = {.job = job,
-                             .type = job_row_type(&job->row),
-                             .broker = q->broker,
-                             .broker_since = q->broker_since};
-        if (why_facts_read(&from, &c, e) != 0)
-                return -1;
-        return why_json_write(r, &c, strcmp(q->tenant, "*") == 0, out, e);
-}
 
 static int write_answer(struct api *a, struct reader *r, const struct question *q,
                         const struct stored_job *job, struct buffer *out, struct err *e)
@@ -149,7 +130,7 @@ static int write_answer(struct api *a, struct reader *r, const struct question *
         case ASKED_ATTEMPTS:
                 return lookup_write_attempts(r, job, out, e);
         case ASKED_WHY:
-                return write_why(a, r, q, job, out, e);
+                return why_write(a, r, &q->why, q->tenant, job, out, e);
         }
         return -1;
 }
@@ -228,25 +209,11 @@ static bool read_wait(struct http_request *r, msec *out)
         return false;
 }
 
-/* What the gateway says of its broker. */
-static bool read_broker(struct http_request *r, struct question *q)
-{
-        const char *broker = http_query(r, "broker");
-        if (broker == NULL || strcmp(broker, "up") == 0)
-                return true;
-        if (strcmp(broker, "blocked") != 0 && strcmp(broker, "down") != 0) {
-                http_problem(r, 400, "broker: must be up, blocked or down");
-                return false;
-        }
-        q->broker = broker[0] == 'd' ? WHY_BROKER_DOWN : WHY_BROKER_IS_BLOCKED;
-        return read_time(r, "broker_since", &q->broker_since);
-}
-
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
         if (q.tenant == NULL || (what == ASKED_JOB && !read_wait(r, &q.wait)) ||
-            (what == ASKED_WHY && !read_broker(r, &q)))
+            (what == ASKED_WHY && !why_read_query(r, &q.why)))
                 return;
         struct err why = {0};
         AUTO_BUFFER members = {0};
