@@ -121,8 +121,8 @@ struct question {
         struct why_asked why;
 };
 
-static int write_answer(struct api *a, struct reader *r, const struct question *q,
-                        const struct stored_job *job, struct buffer *out, struct err *e)
+static int write_answer(struct reader *r, const struct question *q, const struct stored_job *job,
+                        struct buffer *out, struct err *e)
 {
         switch (q->what) {
         case ASKED_JOB:
@@ -130,7 +130,7 @@ static int write_answer(struct api *a, struct reader *r, const struct question *
         case ASKED_ATTEMPTS:
                 return lookup_write_attempts(r, job, out, e);
         case ASKED_WHY:
-                return why_write(a, r, &q->why, q->tenant, job, out, e);
+                return why_write(r, &q->why, job, out, e);
         }
         return -1;
 }
@@ -148,7 +148,7 @@ static int read_once(struct api *a, const struct question *q, struct buffer *out
         if (found != 1 || !job.row.shown)
                 return found < 0 ? -1 : 0;
         *ended = status_is_ended(job.row.status);
-        return write_answer(a, reader, q, &job, out, e) == 0 ? 1 : -1;
+        return write_answer(reader, q, &job, out, e) == 0 ? 1 : -1;
 }
 
 /* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */
@@ -212,6 +212,7 @@ static bool read_wait(struct http_request *r, msec *out)
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
+        q.why = (struct why_asked){.api = a, .tenant = q.tenant};
         if (q.tenant == NULL || (what == ASKED_JOB && !read_wait(r, &q.wait)) ||
             (what == ASKED_WHY && !why_read_query(r, &q.why)))
                 return;

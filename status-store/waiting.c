@@ -88,28 +88,32 @@ int64_t waiting_running_of_type(struct reader *r, int64_t type, struct err *e)
                          DB_VALUES(value_int(type)), e);
 }
 
-/* created 0: of any time. At most `most`. */
-static int64_t count_older(struct reader *r, int64_t tenant, int lane, msec created, int64_t most,
+/* At most `most`. */
+static int64_t count_older(struct reader *r, const struct waiting_place *than, int64_t most,
                            struct err *e)
 {
         return number_of(r,
                          "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_waiting WHERE"
                          " tenant = ?1 AND lane = ?2 AND state = 1 AND created < ?3 LIMIT ?4)",
-                         DB_VALUES(value_int(tenant), value_int(lane),
-                                   value_int(created != 0 ? created : INT64_MAX), value_int(most)),
+                         DB_VALUES(value_int(than->tenant), value_int(than->lane),
+                                   value_int(than->created), value_int(most)),
                          e);
 }
 
-int waiting_ahead(struct reader *r, int64_t tenant, enum lane lane, msec created,
-                  int64_t out[LANE_COUNT], struct err *e)
+int waiting_ahead(struct reader *r, const struct waiting_place *job, int64_t out[LANE_COUNT],
+                  struct err *e)
 {
-        int first = lane == LANE_LONG ? LANE_LONG : LANE_CRITICAL;
+        int own = (int)job->lane;
+        int first = own == LANE_LONG ? LANE_LONG : LANE_CRITICAL;
         int64_t left = WAITING_MAX + 1;
 
         for (int i = 0; i < LANE_COUNT; i++)
                 out[i] = 0;
-        for (int i = first; i >= (int)lane && left > 0; i--) {
-                out[i] = count_older(r, tenant, i, i == (int)lane ? created : 0, left, e);
+        for (int i = first; i >= own && left > 0; i--) {
+                const struct waiting_place than = {.tenant = job->tenant,
+                                                   .lane = (enum lane)i,
+                                                   .created = i == own ? job->created : INT64_MAX};
+                out[i] = count_older(r, &than, left, e);
                 if (out[i] < 0)
                         return -1;
                 left -= out[i];

@@ -24,11 +24,17 @@ int waiting_lanes(struct reader *r, int64_t tenant, struct lane_waiting out[LANE
 int64_t waiting_running_of_tenant(struct reader *r, int64_t tenant, struct err *e) MUST_CHECK;
 int64_t waiting_running_of_type(struct reader *r, int64_t type, struct err *e) MUST_CHECK;
 
-/* The jobs of the tenant that start before one of this lane and time, by their lane: those of more
- * urgent lanes, and the older ones of its own. Lane `long` has its own workers, so only its own
- * jobs count. The sum ends at WAITING_MAX + 1. */
-int waiting_ahead(struct reader *r, int64_t tenant, enum lane lane, msec created,
-                  int64_t out[LANE_COUNT], struct err *e) MUST_CHECK;
+/* Where a job waits. */
+struct waiting_place {
+        int64_t tenant;
+        enum lane lane;
+        msec created;
+};
+/* The jobs of the tenant that start before it, by their lane: those of more urgent lanes, and the
+ * older ones of its own. Lane `long` has its own workers, so only its own jobs count. The sum ends
+ * at WAITING_MAX + 1. */
+int waiting_ahead(struct reader *r, const struct waiting_place *job, int64_t out[LANE_COUNT],
+                  struct err *e) MUST_CHECK;
 /* The older jobs of a type, of all tenants; -1 on failure. */
 int64_t waiting_ahead_of_type(struct reader *r, int64_t type, msec created,
                               struct err *e) MUST_CHECK;

@@ -14,7 +14,6 @@ bool why_read_query(struct http_request *r, struct why_asked *out)
         const char *since = http_query(r, "broker_since");
         struct err why = {0};
 
-        *out = (struct why_asked){.broker = WHY_BROKER_UP};
         if (broker != NULL && strcmp(broker, "blocked") == 0)
                 out->broker = WHY_BROKER_IS_BLOCKED;
         else if (broker != NULL && strcmp(broker, "down") == 0)
@@ -29,9 +28,10 @@ bool why_read_query(struct http_request *r, struct why_asked *out)
         return false;
 }
 
-int why_write(struct api *a, struct reader *r, const struct why_asked *asked, const char *tenant,
-              const struct stored_job *job, struct buffer *out, struct err *e)
+int why_write(struct reader *r, const struct why_asked *asked, const struct stored_job *job,
+              struct buffer *out, struct err *e)
 {
+        const struct api *a = asked->api;
         struct lag lag = freshness_lag(&a->freshness, clock_wall());
         const struct why_sources from = {.reader = r,
                                          .control = a->control,
@@ -45,5 +45,5 @@ int why_write(struct api *a, struct reader *r, const struct why_asked *asked, co
 
         if (why_facts_read(&from, &c, e) != 0)
                 return -1;
-        return why_json_write(r, &c, strcmp(tenant, "*") == 0, out, e);
+        return why_json_write(r, &c, strcmp(asked->tenant, "*") == 0, out, e);
 }

@@ -7,13 +7,15 @@
 #include "status-store/api.h"
 #include "status-store/why_facts.h"
 
-/* The gateway's part of the question: the parameters `broker` and `broker_since`. */
 struct why_asked {
+        struct api *api;
+        const char *tenant; /* the caller's, or "*" */
+        /* What the gateway says of its broker: the parameters `broker` and `broker_since`. */
         enum why_broker broker;
         msec broker_since; /* 0: unknown */
 };
-/* False: 400 has been answered. */
+/* Reads what the gateway says. False: 400 has been answered. */
 bool why_read_query(struct http_request *r, struct why_asked *out);
-/* Adds the members of the answer. tenant: the caller's, or "*". */
-int why_write(struct api *a, struct reader *r, const struct why_asked *asked, const char *tenant,
-              const struct stored_job *job, struct buffer *out, struct err *e) MUST_CHECK;
+/* Adds the members of the answer. */
+int why_write(struct reader *r, const struct why_asked *asked, const struct stored_job *job,
+              struct buffer *out, struct err *e) MUST_CHECK;

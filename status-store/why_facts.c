@@ -126,9 +126,11 @@ static int count_running(struct reader *r, struct why_case *c, struct err *e)
 static int count_ahead(struct reader *r, struct why_case *c, struct err *e)
 {
         const struct job_row *row = &c->job->row;
+        const struct waiting_place place = {.tenant = c->tenant_ref,
+                                            .lane = job_row_facts(row)->lane,
+                                            .created = row->created_at};
 
-        if (waiting_ahead(r, c->tenant_ref, job_row_facts(row)->lane, row->created_at, c->ahead,
-                          e) != 0)
+        if (waiting_ahead(r, &place, c->ahead, e) != 0)
                 return -1;
         for (int i = 0; i < LANE_COUNT; i++)
                 c->facts.ahead += c->ahead[i];

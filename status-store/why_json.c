@@ -11,6 +11,14 @@
 #include "status-store/why_holders.h"
 #include "status-store/why_text.h"
 
+/* Being written. */
+struct answer {
+        struct reader *reader;
+        const struct why_case *of;
+        bool all; /* the caller may see jobs of every tenant */
+        struct buffer *out;
+};
+
 static void put_count(struct buffer *out, const char *name, int64_t count)
 {
         if (count >= 0)
@@ -101,18 +109,18 @@ static void write_full_workers(const struct why_case *c, struct buffer *out)
         json_end_array(out);
 }
 
-static int write_type_limit(struct reader *r, const struct why_case *c, bool all,
-                            struct buffer *out, struct err *e)
+static int write_type_limit(const struct answer *a, struct err *e)
 {
+        const struct why_case *c = a->of;
         bool everywhere = why_is_used_up(&c->facts.type_slots);
 
-        json_put_string(out, "scope", everywhere ? "all" : "consumer");
+        json_put_string(a->out, "scope", everywhere ? "all" : "consumer");
         if (!everywhere) {
-                write_full_workers(c, out);
+                write_full_workers(c, a->out);
                 return 0;
         }
-        write_limit(&c->facts.type_slots, c->limits.slots_version, out);
-        return why_holders_of_type(r, c, all, out, e);
+        write_limit(&c->facts.type_slots, c->limits.slots_version, a->out);
+        return why_holders_of_type(a->reader, c, a->all, a->out, e);
 }
 
 static void write_behind(const struct why_case *c, struct buffer *out)
@@ -148,9 +156,11 @@ static void write_unknown(const struct why_case *c, struct buffer *out)
         json_put_int(out, "ahead", f->ahead);
 }
 
-static int write_evidence(struct reader *r, const struct why_case *c, enum why_code code, bool all,
-                          struct buffer *out, struct err *e)
+static int write_evidence(const struct answer *a, enum why_code code, struct err *e)
 {
+        const struct why_case *c = a->of;
+        struct buffer *out = a->out;
+
         switch (code) {
         case WHY_NONE:
                 break;
@@ -182,9 +192,9 @@ static int write_evidence(struct reader *r, const struct why_case *c, enum why_c
         case WHY_NO_SLOT:
                 write_limit(&c->facts.slots, c->tenant.slots_version, out);
                 write_ahead(c, out);
-                return why_holders_of_tenant(r, c, out, e);
+                return why_holders_of_tenant(a->reader, c, out, e);
         case WHY_TYPE_LIMIT:
-                return write_type_limit(r, c, all, out, e);
+                return write_type_limit(a, e);
         case WHY_BEHIND:
                 write_behind(c, out);
                 break;
@@ -243,6 +253,7 @@ int why_json_write(struct reader *r, const struct why_case *c, bool all, struct 
 {
         enum why_code also[WHY_COUNT];
         enum why_code code = why_judge(&c->facts, also);
+        const struct answer answer = {.reader = r, .of = c, .all = all, .out = out};
         AUTO_BUFFER text = {0};
 
         why_text(c, code, &text);
@@ -255,7 +266,7 @@ int why_json_write(struct reader *r, const struct why_case *c, bool all, struct 
         json_put_time(out, "next", next_of(c, code));
         json_put_text(out, "text", buffer_bytes(&text));
         json_begin_object(out, "evidence");
-        if (write_evidence(r, c, code, all, out, e) != 0)
+        if (write_evidence(&answer, code, e) != 0)
                 return -1;
         json_end(out);
         json_begin_array(out, "also");

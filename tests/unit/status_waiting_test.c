@@ -133,9 +133,8 @@ static void test_ahead(void **state)
         full_open(&f);
         for (size_t i = 0; i < COUNT(cases); i++) {
                 int64_t got[LANE_COUNT];
-                assert_int_equal(waiting_ahead(f.reader, ref(&f, "acme"), cases[i].lane,
-                                               cases[i].created, got, &f.e),
-                                 0);
+                const struct waiting_place job = {ref(&f, "acme"), cases[i].lane, cases[i].created};
+                assert_int_equal(waiting_ahead(f.reader, &job, got, &f.e), 0);
                 for (int lane = 0; lane < LANE_COUNT; lane++)
                         assert_int_equal(got[lane], cases[i].want[lane]);
         }
