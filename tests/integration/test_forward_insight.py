@@ -32,7 +32,9 @@ def test_what_the_gateway_adds_cannot_be_given(caller):
 def test_a_problem_of_why_is_passed_on(caller, services):
     services[0].answers["GET", WHY] = (404, {"type": "about:blank", "title": "Not Found", "status": 404,
                                              "detail": "there is no such job"})
-    check_problem(caller.get(f"/api/v1/jobs/{ID}/why"), 404, words="no such job")
+    answer = caller.get(f"/api/v1/jobs/{ID}/why")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no such job")
+    assert answer.json()["instance"] == f"/api/v1/jobs/{ID}/why"
 
 
 def test_queues_get_what_is_left_of_the_rates(caller, services):
