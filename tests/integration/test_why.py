@@ -41,7 +41,7 @@ def test_backoff(make_warren):
     handlers = default_handlers()
     handlers["defaults"]["retry"] = {"base": "3s", "factor": 1, "cap": "3s", "jitter": 0}
     whole = make_warren(handlers=handlers)
-    job = whole.api.submit("fail", max_retries=1)["id"]
+    job = whole.api.submit("fail", {"times": 1}, max_retries=1)["id"]
     answer = await_code(whole, job, "backoff")
     assert answer["evidence"]["attempt"] == 1 and answer["evidence"]["max_retries"] == 1
     assert answer["evidence"]["error"]
@@ -156,7 +156,7 @@ def test_type_limit_of_all_shows_no_other_tenants_jobs(make_warren):
     whole = make_warren(settings={"consumer": {"concurrency": 4}})
     other = whole.tenant("other").api
     limited(whole, type="sleep", max_running=1)
-    until(lambda: whole.admin.request("GET", "/types/sleep").json().get("slots_version"), 30, "slots")
+    until(lambda: whole.admin.request("GET", "/types/sleep").json()["type"]["slots_version"], 30, "slots")
     time.sleep(1)  # the consumer has read the record
     holder = other.submit("sleep", {"ms": 9000})["id"]
     other.wait(holder, "running")
@@ -172,7 +172,7 @@ def test_type_limit_of_all_shows_no_other_tenants_jobs(make_warren):
 def test_rate(make_warren):
     whole = make_warren(settings={"consumer": {"concurrency": 4}})
     limited(whole, type="noop", max_rate="1/20s")
-    until(lambda: whole.admin.request("GET", "/types/noop").json().get("rate_version"), 30, "tokens")
+    until(lambda: whole.admin.request("GET", "/types/noop").json()["type"]["rate_version"], 30, "tokens")
     time.sleep(11)  # counts of tokens are not used before
     whole.api.run("noop")
     job = whole.api.submit("noop")["id"]
