@@ -49,7 +49,7 @@ static void write_attempt(const struct consumer *c, const struct attempt *a, str
         json_end(out);
 }
 
-/* And how many jobs are held here that have not started. */
+/* And how many they are, and how many jobs are held here that have not started. */
 static void write_running(const struct consumer *c, struct buffer *out)
 {
         unsigned running = 0;
@@ -59,10 +59,11 @@ static void write_running(const struct consumer *c, struct buffer *out)
         for (const struct attempt *a = c->attempts.table; a != NULL; a = a->hh.next) {
                 if (a->state < STATE_RUNNING)
                         waiting++;
-                else if (attempt_is_running(a) && running++ < RUNNING_MAX)
+                else if (attempt_is_running(a) && ++running <= RUNNING_MAX)
                         write_attempt(c, a, out);
         }
         json_end_array(out);
+        json_put_int(out, "busy", running);
         json_put_int(out, "waiting", waiting);
 }
 

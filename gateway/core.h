@@ -15,6 +15,7 @@
 #include "gateway/admits.h"
 #include "gateway/audit.h"
 #include "gateway/backlog.h"
+#include "gateway/broker_state.h"
 #include "gateway/claims.h"
 #include "gateway/in_flight.h"
 #include "gateway/key_watch.h"
@@ -37,6 +38,8 @@ enum {
 struct named_link {
         const char *name;
         struct link *link;
+        struct broker_state *state; /* is told of the link's events */
+        enum broker_link which;
 };
 
 struct gateway {
@@ -55,6 +58,7 @@ struct gateway {
         struct session_secret session_secret;
         struct logins *logins;
         struct key_watch *key_watch;
+        struct broker_state *broker;
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */

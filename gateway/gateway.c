@@ -39,6 +39,7 @@ static void on_link_up(void *owner)
 {
         const struct named_link *l = owner;
 
+        broker_state_up(l->state, l->which);
         LOG_INFO("publishing link is up", log_text("link", l->name));
 }
 
@@ -46,6 +47,7 @@ static void on_link_down(void *owner, const struct err *why)
 {
         const struct named_link *l = owner;
 
+        broker_state_down(l->state, l->which);
         LOG_WARN("publishing link is down", log_text("link", l->name), log_err(why));
 }
 
@@ -53,6 +55,7 @@ static void on_link_blocked(void *owner, bool blocked)
 {
         const struct named_link *l = owner;
 
+        broker_state_blocked(l->state, l->which, blocked);
         LOG_WARN(blocked ? "the broker takes no messages" : "the broker takes messages again",
                  log_text("link", l->name));
 }
@@ -156,7 +159,9 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
         g->in_flight = in_flight_create((unsigned)s->window_messages, (size_t)s->window_bytes);
         base.window_messages = (uint32_t)s->window_messages;
         base.window_bytes = SIZE_MAX;
-        g->queues.name = "queues";
+        g->broker = broker_state_create();
+        g->queues =
+                (struct named_link){.name = "queues", .state = g->broker, .which = BROKER_QUEUES};
         if (create_publishing_link(g, &g->queues, &base, e) < 0)
                 return -1;
         base.window_messages += AUDIT_MESSAGES;
@@ -164,7 +169,7 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
         base.resend = true;
         if (base.confirm_timeout < PACK_CONFIRM_MIN)
                 base.confirm_timeout = PACK_CONFIRM_MIN;
-        g->packs.name = "packs";
+        g->packs = (struct named_link){.name = "packs", .state = g->broker, .which = BROKER_PACKS};
         if (create_publishing_link(g, &g->packs, &base, e) < 0)
                 return -1;
         const struct packer_config packer = {.link = g->packs.link,
@@ -370,6 +375,7 @@ static void end(void *owner)
         backlog_destroy(&g->backlog);
         link_destroy(&g->queues.link);
         link_destroy(&g->packs.link);
+        broker_state_destroy(&g->broker);
         packer_destroy(&g->packer);
         audit_destroy(&g->audit);
         in_flight_destroy(&g->in_flight);

@@ -13,7 +13,5 @@
         }
 /* clang-format on */
 
-UNBUILT(why_get)
-UNBUILT(queues_get)
 UNBUILT(health_get)
 UNBUILT(own_tenant_act)

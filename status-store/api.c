@@ -4,6 +4,7 @@
  */
 #include "status-store/api.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/json_write.h"
@@ -35,6 +36,21 @@ int api_can_change(const struct api *a, struct err *e)
         if (!control_is_ready(a->control))
                 return err_set(e, ERR_UNAVAILABLE, "stream control has not been read yet");
         return 0;
+}
+
+bool api_limit(struct http_request *r, int most, int *out)
+{
+        const char *text = http_query(r, "limit");
+        if (text == NULL)
+                return true;
+        char *end = NULL;
+        long limit = strtol(text, &end, 10);
+        if (*text >= '0' && *text <= '9' && *end == '\0' && limit >= 1 && limit <= most) {
+                *out = (int)limit;
+                return true;
+        }
+        http_problem(r, 400, "limit: must be a number from 1 to %d", most);
+        return false;
 }
 
 bool api_is_primary(struct api *a, struct http_request *r)

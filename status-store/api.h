@@ -20,6 +20,7 @@
 #include "status-store/markers.h"
 #include "status-store/provisioning.h"
 #include "status-store/schema.h"
+#include "status-store/token_counts.h"
 #include "status-store/waiters.h"
 
 /* Bounds how many requests of a kind read the database for long. */
@@ -36,6 +37,7 @@ struct api {
         struct waiters *young;   /* requests that wait for a new job to be folded */
         struct control *control;
         struct lane_counts *lane_counts;
+        struct token_counts *token_counts; /* the primary's; NULL: tokens are not counted */
         struct registry *registry;         /* NULL: this is not the primary */
         struct provisioning *provisioning; /* likewise */
         struct key_uses *key_uses;         /* likewise */
@@ -63,6 +65,8 @@ const char *api_tenant(struct http_request *r);
 /* Reads the words to be masked, from the query parameter `mask`; none: it is not given. False: 400
  * has been answered. */
 bool api_mask(struct http_request *r, struct mask_words *out);
+/* The query parameter `limit`, 1 to most; without it *out stays. False: 400 has been answered. */
+bool api_limit(struct http_request *r, int most, int *out);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 /* False: answered with 503. */

@@ -6,12 +6,13 @@
 #include "status-store/api.h"
 #include "status-store/job_json.h"
 #include "status-store/lookup.h"
+#include "status-store/why_api.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
 /* A job this young may be confirmed and not yet folded. */
 #define YOUNG ((msec)2 * MSEC_SECOND)
 
-enum asked { ASKED_JOB, ASKED_ATTEMPTS, ASKED_EVENTS, ASKED_PAYLOAD };
+enum asked { ASKED_JOB, ASKED_ATTEMPTS, ASKED_EVENTS, ASKED_PAYLOAD, ASKED_WHY };
 
 struct question {
         const char *tenant;
@@ -19,6 +20,7 @@ struct question {
         enum asked what;
         msec wait; /* for the job's end */
         struct mask_words mask;
+        struct why_asked why;
         /* Of the answer about a payload. */
         bool is_known, is_json;
 };
@@ -40,6 +42,8 @@ static int write_asked(struct reader *r, struct question *q, const struct stored
                 q->is_known = found == 1;
                 q->is_json = job_payload_is_json(job_row_facts(&job->row), buffer_bytes(out));
                 break;
+        case ASKED_WHY:
+                return why_write(r, &q->why, job, out, e);
         }
         return found < 0 ? -1 : 0;
 }
@@ -150,8 +154,10 @@ static void answer_payload(struct http_request *r, const struct question *q, str
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
+        q.why = (struct why_asked){.api = a, .tenant = q.tenant};
         if (q.tenant == NULL || !api_mask(r, &q.mask) ||
-            (what == ASKED_JOB && !read_wait(r, &q.wait)))
+            (what == ASKED_JOB && !read_wait(r, &q.wait)) ||
+            (what == ASKED_WHY && !why_read_query(r, &q.why)))
                 return;
         struct err why = {0};
         AUTO_BUFFER out = {0};
@@ -198,4 +204,11 @@ void jobs_payload(void *owner, struct http_request *r)
         static const char *const allowed[] = {"tenant", "mask", NULL};
         if (http_query_only(r, allowed))
                 answer_question(owner, r, ASKED_PAYLOAD);
+}
+
+void jobs_why(void *owner, struct http_request *r)
+{
+        static const char *const allowed[] = {"tenant", "broker", "broker_since", NULL};
+        if (http_query_only(r, allowed))
+                answer_question(owner, r, ASKED_WHY);
 }

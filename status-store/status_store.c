@@ -269,6 +269,20 @@ static int open_registry(struct status_store *s, struct err *e)
         return start_sweepers(s, e);
 }
 
+/* Only the primary has the login that may look at their queues. */
+static int count_tokens(struct status_store *s, uv_loop_t *loop, struct err *e)
+{
+        const struct settings *c = s->settings;
+        struct link_config link = amqp_link_config(&c->amqp, "status-store count tokens");
+
+        if (!c->primary)
+                return 0;
+        link.login = c->provision_login;
+        link.password = c->provision_password;
+        s->api.token_counts = token_counts_create(&link, loop, e);
+        return s->api.token_counts != NULL ? 0 : -1;
+}
+
 /* The primary compares each record with its registry. */
 static int follow_control(struct status_store *s, struct err *e)
 {
@@ -286,7 +300,7 @@ static int follow_control(struct status_store *s, struct err *e)
                 return -1;
         const struct link_config count = amqp_link_config(amqp, "status-store count");
         s->api.lane_counts = lane_counts_create(&count, s->api.control, loop, e);
-        return s->api.lane_counts != NULL ? 0 : -1;
+        return s->api.lane_counts != NULL ? count_tokens(s, loop, e) : -1;
 }
 
 static void answered(void *owner, const struct http_route *route, int status, int64_t us)
@@ -385,6 +399,7 @@ static void stop_parts(struct status_store *s)
         operator_destroy(&s->operator);
         queue_sizes_destroy(&s->queue_sizes);
         lane_counts_destroy(&s->api.lane_counts);
+        token_counts_destroy(&s->api.token_counts);
         control_destroy(&s->api.control);
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);

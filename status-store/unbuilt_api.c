@@ -13,9 +13,7 @@
         }
 /* clang-format on */
 
-UNBUILT(jobs_why)
 UNBUILT(stats_timeseries)
-UNBUILT(queues_list)
 UNBUILT(health_get)
 UNBUILT(operations_cancel)
 UNBUILT(operations_run_now)

@@ -51,6 +51,8 @@ struct why_facts {
         int64_t ahead;       /* jobs before it in its tenant's lanes */
 };
 
+/* No job may start by this limit. */
+bool why_is_used_up(const struct why_limit *l);
 /* The first code that holds. also: the others, in order; ended by WHY_NONE. */
 enum why_code why_judge(const struct why_facts *f, enum why_code also[WHY_COUNT]);
 /* As the API has it: "no_slot"; WHY_NONE: NULL. */

@@ -20,11 +20,14 @@ struct worker_view {
         msec no_handler_wait;
         bool all_types;                           /* `types` names all that it handles */
         struct scan_value types, limits, running; /* of the record; without raw.data: absent */
+        struct bytes raw;                         /* the record; absent: unreadable */
 };
 
 /* From a row of workers_sql, whose bytes it borrows. as_of: the projection's time. */
 void worker_view_read(sqlite3_stmt *row, msec as_of, struct worker_view *out);
+/* True for every type when the record does not name all of them. */
 bool worker_view_handles(const struct worker_view *w, const char *type);
-/* How many of the type it runs, and may run at once (its concurrency, if the type has none). */
+/* How many of the type it runs, as far as its record names what it runs. */
 int64_t worker_view_running(const struct worker_view *w, const char *type);
+/* How many of the type it may run at once; RECORD_UNLIMITED: the type has no limit there. */
 int64_t worker_view_limit(const struct worker_view *w, const char *type);

@@ -109,6 +109,7 @@ static const struct option resume_options[] = {
 
 static const struct option workers_options[] = {
         {"running", .help = "list the jobs that they run"},
+        LIST_OPTIONS,
         {0},
 };
 

@@ -12,9 +12,6 @@
         }
 /* clang-format on */
 
-UNBUILT(command_why)
-UNBUILT(command_workers)
-UNBUILT(command_queues)
 UNBUILT(command_cancel)
 UNBUILT(command_run_now)
 UNBUILT(command_retry)

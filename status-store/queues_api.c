@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queues_api.c: GET /queues of the internal API: what waits and runs in each lane of a tenant, its
+ * slots, and how long it takes to drain.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/json_write.h"
+#include "common/base/memory.h"
+#include "common/base/own.h"
+#include "status-store/api.h"
+#include "status-store/waiting.h"
+
+enum { QUEUES_DEFAULT = 50, QUEUES_MAX = 200 };
+#define COUNT_AGE ((msec)5 * MSEC_SECOND) /* counts of the broker are used so long */
+#define COUNT_WAIT ((msec)MSEC_SECOND)
+#define TOKENS_WAIT ((msec)300)
+
+/* Tenants' records, by name. */
+struct page {
+        struct tenant_record *tenants;
+        struct token_count *slots; /* of each */
+        size_t count, room;
+        const char *only, *after; /* of this name, or NULL; after this one */
+};
+
+static void page_fini(struct page *p)
+{
+        free(p->tenants);
+        free(p->slots);
+}
+#define AUTO_PAGE __attribute__((cleanup(page_fini))) struct page
+
+static void add_tenant(void *owner, const struct tenant_record *t)
+{
+        struct page *p = owner;
+
+        if ((p->only != NULL && strcmp(t->name, p->only) != 0) || strcmp(t->name, p->after) <= 0)
+                return;
+        if (p->count == p->room) {
+                p->room = p->room == 0 ? 64 : p->room * 2;
+                p->tenants = xrealloc(p->tenants, p->room * sizeof(*p->tenants));
+        }
+        p->tenants[p->count++] = *t;
+}
+
+static int by_name(const void *a, const void *b)
+{
+        const struct tenant_record *x = a;
+        const struct tenant_record *y = b;
+
+        return strcmp(x->name, y->name);
+}
+
+/* Counts the lanes and the slots of the first n at once. */
+static void count_queues(struct api *a, struct page *p, size_t n)
+{
+        AUTO_FREE const char **names = xcalloc(n + 1, sizeof(*names));
+
+        p->slots = xcalloc(n + 1, sizeof(*p->slots));
+        for (size_t i = 0; i < n; i++) {
+                const struct tenant_record *t = &p->tenants[i];
+                names[i] = t->name;
+                if (t->max_running != RECORD_UNLIMITED && t->slots_version > 0)
+                        limit_queue_name(LIMIT_TENANT_SLOTS, t->name, t->slots_version,
+                                         p->slots[i].queue);
+        }
+        lane_counts_want(a->lane_counts, names, n, COUNT_AGE, clock_mono() + COUNT_WAIT);
+        token_counts_read(a->token_counts, p->slots, n, clock_mono() + TOKENS_WAIT);
+}
+
+static void put_count(struct buffer *out, const char *name, int64_t count)
+{
+        if (count >= 0)
+                json_put_int(out, name, count);
+        else
+                json_put_null(out, name);
+}
+
+static void write_slots(const struct tenant_record *t, int64_t free_slots, int64_t running,
+                        struct buffer *out)
+{
+        if (t->max_running == RECORD_UNLIMITED) {
+                json_put_null(out, "slots");
+                return;
+        }
+        json_begin_object(out, "slots");
+        json_put_int(out, "limit", t->max_running);
+        json_put_int(out, "used", running);
+        put_count(out, "free", free_slots);
+        json_put_int(out, "version", t->slots_version);
+        json_end(out);
+}
+
+/* The most urgent first. */
+static void write_lanes(const struct lane_waiting lanes[LANE_COUNT],
+                        const struct lanes_counted *counted, struct buffer *out)
+{
+        static const enum lane order[LANE_COUNT] = {LANE_CRITICAL, LANE_HIGH, LANE_MEDIUM, LANE_LOW,
+                                                    LANE_LONG};
+
+        json_begin_array(out, "lanes");
+        for (size_t i = 0; i < LANE_COUNT; i++) {
+                const struct lane_waiting *w = &lanes[order[i]];
+                json_begin_object(out, NULL);
+                json_put_string(out, "lane", lane_name(order[i]));
+                put_count(out, "ready", counted->ready[order[i]]);
+                json_put_int(out, "running", w->running);
+                json_put_int(out, "waiting", w->waiting);
+                json_put_time(out, "oldest_at", w->oldest);
+                json_end(out);
+        }
+        json_end_array(out);
+}
+
+static struct lane_waiting sum_of(const struct lane_waiting lanes[LANE_COUNT])
+{
+        struct lane_waiting sum = {0};
+
+        for (int i = 0; i < LANE_COUNT; i++) {
+                sum.waiting += lanes[i].waiting;
+                sum.running += lanes[i].running;
+                if (lanes[i].oldest != 0 && (sum.oldest == 0 || lanes[i].oldest < sum.oldest))
+                        sum.oldest = lanes[i].oldest;
+        }
+        return sum;
+}
+
+static void write_speed(double starts, int64_t waiting, struct buffer *out)
+{
+        if (starts > 0) {
+                json_put_real(out, "starts_per_second", starts);
+                json_put_int(out, "drain_seconds", (int64_t)ceil((double)waiting / starts));
+        } else {
+                json_put_null(out, "starts_per_second");
+                json_put_null(out, "drain_seconds");
+        }
+}
+
+/* Takes a reader for itself: a page of many tenants must not keep one. */
+static int write_tenant(struct api *a, const struct tenant_record *t, int64_t free_slots,
+                        struct buffer *out, struct err *e)
+{
+        struct lane_waiting lanes[LANE_COUNT] = {0};
+        struct lanes_counted counted;
+        AUTO_READER *r = readers_take(a->readers, e);
+        int64_t ref = r != NULL ? waiting_ref(r, t->name, e) : -1;
+        double starts = ref > 0 ? waiting_starts(r, ref, clock_wall(), e) : 0;
+
+        if (ref < 0 || starts < 0 || (ref > 0 && waiting_lanes(r, ref, lanes, e) != 0))
+                return -1;
+        lane_counts_of(a->lane_counts, t->name, COUNT_AGE + COUNT_WAIT, &counted);
+        struct lane_waiting sum = sum_of(lanes);
+        json_begin_object(out, NULL);
+        json_put_string(out, "tenant", t->name);
+        json_put_flag(out, "paused", t->paused);
+        json_put_int(out, "waiting", sum.waiting);
+        json_put_int(out, "running", sum.running);
+        json_put_time(out, "oldest_at", sum.oldest);
+        write_lanes(lanes, &counted, out);
+        write_slots(t, free_slots, sum.running, out);
+        write_speed(starts, sum.waiting, out);
+        json_put_time(out, "counted_at", counted.at);
+        json_end(out);
+        return 0;
+}
+
+static int write_page(struct api *a, struct page *p, size_t limit, struct buffer *out,
+                      struct err *e)
+{
+        size_t n = p->count < limit ? p->count : limit;
+
+        if (p->count > 0)
+                qsort(p->tenants, p->count, sizeof(*p->tenants), by_name);
+        count_queues(a, p, n);
+        json_begin_array(out, "queues");
+        for (size_t i = 0; i < n; i++)
+                if (write_tenant(a, &p->tenants[i], p->slots[i].ready, out, e) != 0)
+                        return -1;
+        json_end_array(out);
+        json_put_string(out, "next_cursor", p->count > n ? p->tenants[n - 1].name : NULL);
+        return 0;
+}
+
+void queues_list(void *owner, struct http_request *r)
+{
+        static const char *const allowed[] = {"tenant", "limit", "cursor", NULL};
+        struct api *a = owner;
+        const char *cursor = http_query(r, "cursor");
+        int limit = QUEUES_DEFAULT;
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
+
+        if (!http_query_only(r, allowed))
+                return;
+        const char *tenant = api_tenant(r);
+        if (tenant == NULL || !api_limit(r, QUEUES_MAX, &limit))
+                return;
+        if (!control_is_ready(a->control)) {
+                http_problem(r, 503, "stream control has not been read yet");
+                return;
+        }
+        AUTO_PAGE page = {.only = strcmp(tenant, "*") == 0 ? NULL : tenant,
+                          .after = cursor != NULL ? cursor : ""};
+        control_each_tenant(a->control, add_tenant, &page);
+        if (write_page(a, &page, (size_t)limit, &members, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                api_answer(a, r, &members);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * why_api.c: reads the question and puts the answer together.
+ */
+#include "status-store/why_api.h"
+
+#include <string.h>
+
+#include "status-store/why_json.h"
+
+bool why_read_query(struct http_request *r, struct why_asked *out)
+{
+        const char *broker = http_query(r, "broker");
+        const char *since = http_query(r, "broker_since");
+        struct err why = {0};
+
+        if (broker != NULL && strcmp(broker, "blocked") == 0)
+                out->broker = WHY_BROKER_IS_BLOCKED;
+        else if (broker != NULL && strcmp(broker, "down") == 0)
+                out->broker = WHY_BROKER_DOWN;
+        else if (broker != NULL && strcmp(broker, "up") != 0) {
+                http_problem(r, 400, "broker: must be up, blocked or down");
+                return false;
+        }
+        if (since == NULL || time_parse(since, &out->broker_since, &why) == 0)
+                return true;
+        http_problem(r, 400, "broker_since: %s", why.text);
+        return false;
+}
+
+int why_write(struct reader *r, const struct why_asked *asked, const struct stored_job *job,
+              struct buffer *out, struct err *e)
+{
+        const struct api *a = asked->api;
+        struct lag lag = freshness_lag(&a->freshness, clock_wall());
+        const struct why_sources from = {.reader = r,
+                                         .control = a->control,
+                                         .tokens = a->token_counts,
+                                         .as_of = lag.as_of,
+                                         .lag = lag.lag};
+        struct why_case c = {.job = job,
+                             .type = job_row_type(&job->row),
+                             .broker = asked->broker,
+                             .broker_since = asked->broker_since};
+
+        if (why_facts_read(&from, &c, e) != 0)
+                return -1;
+        return why_json_write(r, &c, strcmp(asked->tenant, "*") == 0, out, e);
+}

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands why, workers and queues: what they ask the gateway, which a stand-in answers, and what they
+show."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from cli_rig import EXIT
+from gateway_rig import Service
+from harness.broker import BIN
+
+ID = "0190a000-0000-7000-8000-000000000001"
+WHY = {"id": ID, "status": "pending", "code": "no_slot", "since": "2026-01-01T00:00:00.000Z", "next": None,
+       "text": "all 5 slots of tenant acme are in use", "also": ["behind"],
+       "evidence": {"limit": 5, "free": None, "running": 5, "holders_left_out": 0, "lanes": {"high": 3, "low": 1},
+                    "holders": [{"id": ID[:-1] + "2", "tenant": "acme", "type": "export",
+                                 "worker": "host-a/4711", "started_at": "2026-01-01T00:00:00.000Z",
+                                 "timeout_ms": 600000}]}}
+RUN = {"id": ID, "tenant": "acme", "type": "mail", "attempt": 2, "since": "2026-01-01T00:00:00.000Z",
+       "timeout_ms": None, "elapsed_ms": 5, "ended": True}
+WORKERS = {"unhandled_types": ["export"], "next_cursor": None, "workers": [
+    {"worker": "host-a/1", "status": "up", "last_seen": "2026-01-01T00:00:00.000Z", "concurrency": 4,
+     "busy": 3, "types": ["mail", "noop"], "running": [], "others_running": 2},
+    {"worker": "host-b/2", "status": "lost", "last_seen": "2026-01-01T00:00:00.000Z", "concurrency": 4,
+     "busy": 1, "types": ["mail"], "running": [RUN], "others_running": 0}]}
+LANE = {"lane": "high", "ready": 40, "running": 5, "waiting": 41, "oldest_at": None}
+QUEUES = {"next_cursor": "acme", "queues": [
+    {"tenant": "acme", "paused": True, "lanes": [LANE, dict(LANE, lane="low", ready=0, running=0, waiting=0)],
+     "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19},
+    {"tenant": "idle", "paused": False, "lanes": [dict(LANE, ready=None, running=0, waiting=0)],
+     "slots": None, "rate": None, "drain_seconds": None}]}
+
+
+@pytest.fixture()
+def service():
+    made = Service()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture()
+def warren(service, tmp_path):
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WARREN_URL": service.url,
+           "WARREN_API_KEY": "wk_user"}
+    return lambda *words: subprocess.run([BIN / "warren", *words], env=env, text=True, timeout=60,
+                                         capture_output=True, check=False)
+
+
+def cells(done):
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("words, path, answer", [
+    (["why", ID], f"/jobs/{ID}/why", WHY),
+    (["workers", "--running"], "/workers", WORKERS),
+    (["workers", "--limit", "3", "--cursor", "host-a/1"], "/workers?limit=3&cursor=host-a%2F1", WORKERS),
+    (["queues"], "/queues", QUEUES),
+    (["queues", "--tenant", "acme"], "/queues?tenant=acme", QUEUES),
+])
+def test_what_is_asked(service, warren, words, path, answer):
+    service.answers["GET", "/api/v1" + path.split("?")[0]] = (200, answer)
+    done = warren(*words, "--json")
+    assert done.returncode == EXIT["done"], done.stderr
+    assert json.loads(done.stdout) == answer
+    (asked,) = service.asked
+    assert (asked["method"], asked["path"]) == ("GET", "/api/v1" + path.split("?")[0])
+    assert asked["headers"]["Authorization"] == "Bearer wk_user"
+
+
+def test_why_is_shown(service, warren):
+    service.answers["GET", f"/api/v1/jobs/{ID}/why"] = (200, WHY)
+    done = warren("why", ID)
+    assert done.stdout.startswith("all 5 slots of tenant acme are in use\n\n")
+    lines = [" ".join(line) for line in cells(done)]
+    for line in (f"job {ID}", "status pending", "code no_slot", "also behind", "limit 5", "running 5",
+                 "holders left out 0", "lanes high 3, low 1"):
+        assert line in lines, done.stdout
+    assert not [line for line in lines if line.startswith("free")], "what is null is left out"
+    assert lines[-2] == "HOLDER TENANT TYPE STARTED TIMEOUT WORKER"
+    assert lines[-1].startswith(f"{ID[:-1]}2 acme export") and lines[-1].endswith("host-a/4711")
+
+
+def test_a_job_that_does_not_wait(service, warren):
+    service.answers["GET", f"/api/v1/jobs/{ID}/why"] = (200, {
+        "id": ID, "status": "running", "code": None, "since": None, "next": None, "text": "it runs",
+        "evidence": {}, "also": []})
+    done = warren("why", ID)
+    assert done.returncode == EXIT["done"]
+    assert done.stdout.startswith("it runs\n\n")
+    service.answers["GET", f"/api/v1/jobs/{ID}/why"] = (404, {"detail": "there is no such job"})
+    assert warren("why", ID).returncode == EXIT["not found"]
+
+
+def test_workers_are_shown(service, warren):
+    service.answers["GET", "/api/v1/workers"] = (200, WORKERS)
+    shown = cells(warren("workers"))
+    assert " ".join(shown[0]) == "jobs wait that no live worker handles: export"
+    assert shown[2] == ["WORKER", "STATUS", "BUSY", "SEEN", "TYPES"]
+    assert shown[3][:5] == ["host-a/1", "up", "3", "of", "4"] and shown[3][-2:] == ["mail,", "noop"]
+    assert shown[4][:2] == ["host-b/2", "lost"]
+    running = cells(warren("workers", "--running"))
+    assert ["host-a/1"] in running and "jobs of other tenants: 2".split() in running
+    (row,) = [row for row in running if row[:1] == [ID]]
+    assert row[:4] == [ID, "acme", "mail", "2"] and row[-1] == "yes"
+
+
+def test_queues_are_shown(service, warren):
+    service.answers["GET", "/api/v1/queues"] = (200, QUEUES)
+    shown = cells(warren("queues"))
+    assert shown[0] == ["TENANT", "LANE", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
+    assert " ".join(shown[1]) == "acme (paused) high 40 5 - 5 of 5 3 left of 10/1m 19s"
+    assert " ".join(shown[2]) == "idle - - - - - - -"
+    assert " ".join(shown[3]) == "more: --cursor acme"
+    assert len(shown) == 4
