@@ -35,8 +35,9 @@ static bool is_suspect(const struct consumer *c, const struct attempt *a, msec n
 {
         if (a->checked)
                 return false;
-        return is_possible_duplicate(c, a, now) || (a->job.hop && duplicate_has_copies(&a->job) &&
-                                                    !duplicate_check_is_silent(c->duplicate_check));
+        return is_possible_duplicate(c, a, now) ||
+               (a->job.hop &&
+                duplicate_asks_for_copies(&a->job, duplicate_check_last(c->duplicate_check)));
 }
 
 static void bury_unhandled(struct consumer *c, struct attempt *a, msec now)

@@ -8,8 +8,8 @@
 
 bool copies_ask(struct consumer *c, struct attempt *a)
 {
-        if (!duplicate_has_copies(&a->job) || clock_mono() - a->unseen_since <= DUPLICATE_UNSEEN ||
-            duplicate_check_is_silent(c->duplicate_check))
+        if (clock_mono() - a->unseen_since <= DUPLICATE_UNSEEN ||
+            !duplicate_asks_for_copies(&a->job, duplicate_check_last(c->duplicate_check)))
                 return false;
         if (a->state == STATE_WAITING)
                 attempt_move(a, STATE_PICKED);

@@ -16,10 +16,14 @@ bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconne
         return now - since > MSEC_DAY || since - now > MSEC_DAY;
 }
 
-/* No gateway publishes a retry or a replay for a key. */
-bool duplicate_has_copies(const struct job *job)
+bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
 {
-        return job->again || (job->key[0] != '\0' && job->run == 1 && job->attempt == 0);
+        /* No gateway publishes a retry or a replay for a key. */
+        bool keyed = job->key[0] != '\0' && job->run == 1 && job->attempt == 0;
+
+        if (last == DUPLICATE_SILENT)
+                return false;
+        return job->again || (keyed && last != DUPLICATE_BEHIND);
 }
 
 bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
@@ -49,11 +53,11 @@ enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char
         case DUPLICATE_SUPERSEDED:
                 return DUPLICATE_DROP;
         case DUPLICATE_SILENT:
-                return DUPLICATE_RUN_AGAIN;
+                return possible ? DUPLICATE_RUN_AGAIN : DUPLICATE_RUN;
         case DUPLICATE_RETRYING:
                 return DUPLICATE_WAIT;
         case DUPLICATE_BEHIND:
-                return possible ? DUPLICATE_POSTPONE : DUPLICATE_RUN_AGAIN;
+                return possible ? DUPLICATE_POSTPONE : DUPLICATE_RUN;
         case DUPLICATE_RUNNING:
                 if (a->worker_alive && strcmp(a->worker, me) != 0)
                         return DUPLICATE_WAIT;

@@ -18,14 +18,11 @@ enum {
         DUPLICATE_PATIENCE = 5000,   /* ms to wait for an answer */
         DUPLICATE_RECONNECT = 60000, /* ms after a reconnect in which retries may come twice */
         DUPLICATE_UNSEEN = 1000,     /* ms after which a copy elsewhere may have started */
-        DUPLICATE_SILENCE = 30000,   /* ms without asking again, once no store has answered */
+        DUPLICATE_PAUSE = 30000,     /* ms without asking again, once no store could answer */
 };
 
 /* reconnected: the link did so at most DUPLICATE_RECONNECT ms ago. */
 bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now);
-/* It may have been published twice, also when this message does not say so: a gateway that does not
- * learn what became of its publish leaves the key to another, which publishes the id again. */
-bool duplicate_has_copies(const struct job *job);
 
 enum duplicate_state {
         DUPLICATE_UNKNOWN,
@@ -42,6 +39,11 @@ enum duplicate_state {
 /* None says that the store knows the job's submission, which may be read after the start. The words
  * of POST /internal/v1/deliveries/check; DUPLICATE_SILENT has none. */
 bool duplicate_state_parse(struct bytes word, enum duplicate_state *out);
+
+/* It may have been published twice, also when this message does not say so: a gateway that does not
+ * learn what became of its publish leaves the key to another, which publishes the id again. last:
+ * what duplicate_check_last says; one that would run after such an answer is not asked about. */
+bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last);
 
 struct duplicate_answer {
         enum duplicate_state state;
@@ -67,8 +69,8 @@ enum duplicate_step {
 
 /* me: this worker's name. A delivery whose attempt runs in this process joins it and is never
  * checked, so an answer that names `me` means an earlier process of that name. possible: what
- * duplicate_is_possible says. Otherwise it does not wait until a store has caught up: nearly all
- * that are asked about for their keys are the only copy. */
+ * duplicate_is_possible says. Otherwise BEHIND and SILENT change nothing: nearly all that are asked
+ * about for their keys are the only copy. */
 enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me,
                                     bool possible);
 /* How long a job hops for WAIT and POSTPONE: longer, the further the store is behind, since each

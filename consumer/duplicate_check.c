@@ -58,7 +58,9 @@ struct duplicate_check {
         struct question *open; /* not in a call */
         struct call *call;     /* in flight */
         bool failing;          /* the last call failed, which was logged */
-        msec silent_at;        /* monotonic; when a question was last SILENT; 0: answered since */
+        /* The last answer: SILENT, BEHIND, or UNKNOWN for any other; monotonic. */
+        enum duplicate_state last;
+        msec last_at;
 };
 
 static int read_state(struct json_reader *r, const struct json_place *p, void *out)
@@ -248,6 +250,12 @@ static void answer(struct duplicate_check *d, struct question *one,
         d->config.answered(d->config.owner, attempt, a);
 }
 
+static void note_last(struct duplicate_check *d, enum duplicate_state last)
+{
+        d->last = last;
+        d->last_at = clock_mono();
+}
+
 static void answer_late_ones(struct duplicate_check *d)
 {
         static const struct duplicate_answer silent = {.state = DUPLICATE_SILENT};
@@ -257,7 +265,7 @@ static void answer_late_ones(struct duplicate_check *d)
                now - d->open->asked_at >= DUPLICATE_PATIENCE) {
                 struct question *one = d->open;
                 DL_DELETE(d->open, one);
-                d->silent_at = now;
+                note_last(d, DUPLICATE_SILENT);
                 answer(d, one, &silent);
         }
 }
@@ -300,7 +308,8 @@ static void on_called(uv_work_t *work, int status)
                            "cannot ask the status-store about possible duplicates",
                            "can ask the status-store about possible duplicates again");
         if (c->answered) {
-                d->silent_at = 0;
+                bool behind = c->answers[0].state == DUPLICATE_BEHIND;
+                note_last(d, behind ? DUPLICATE_BEHIND : DUPLICATE_UNKNOWN);
                 answer_all(d, c);
         } else {
                 put_all_back(d, c);
@@ -413,7 +422,7 @@ void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a)
         free(one);
 }
 
-bool duplicate_check_is_silent(const struct duplicate_check *d)
+enum duplicate_state duplicate_check_last(const struct duplicate_check *d)
 {
-        return d->silent_at != 0 && clock_mono() - d->silent_at < DUPLICATE_SILENCE;
+        return clock_mono() - d->last_at < DUPLICATE_PAUSE ? d->last : DUPLICATE_UNKNOWN;
 }

@@ -44,9 +44,9 @@ void duplicate_check_destroy(struct duplicate_check **d);
 /* The attempt is ASKED or PICKED, and must live until it is answered or withdrawn. */
 void duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
-/* A question was DUPLICATE_SILENT less than DUPLICATE_SILENCE ago, and no store has answered since:
- * what need not be asked should not wait for an answer. */
-bool duplicate_check_is_silent(const struct duplicate_check *d);
+/* DUPLICATE_SILENT or DUPLICATE_BEHIND: the last answer, less than DUPLICATE_PAUSE ago. What need
+ * not be asked should not wait for another such. Otherwise DUPLICATE_UNKNOWN. */
+enum duplicate_state duplicate_check_last(const struct duplicate_check *d);
 
 /* Reads the answer to `count` questions. -1: not as in the contract. The caller frees the
  * answers' errors in either case. */

@@ -49,19 +49,26 @@ static void which_may_have_copies(void **state)
 {
         static const struct {
                 struct job job;
-                bool want;
+                bool want, want_silent, want_behind;
         } rows[] = {
-                {{.run = 1}, false},
-                {{.run = 1, .again = true}, true},
-                {{.run = 1, .attempt = 1, .again = true}, true},
-                {{.run = 1, .key = "k"}, true},
-                {{.run = 1, .attempt = 1, .key = "k"}, false},
-                {{.run = 2, .key = "k"}, false},
+                {{.run = 1}, false, false, false},
+                {{.run = 1, .again = true}, true, false, true},
+                {{.run = 1, .attempt = 1, .again = true}, true, false, true},
+                {{.run = 1, .key = "k"}, true, false, false},
+                {{.run = 1, .key = "k", .again = true}, true, false, true},
+                {{.run = 1, .attempt = 1, .key = "k"}, false, false, false},
+                {{.run = 2, .key = "k"}, false, false, false},
         };
 
         (void)state;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_has_copies(&rows[i].job), rows[i].want);
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct job *job = &rows[i].job;
+                assert_int_equal(duplicate_asks_for_copies(job, DUPLICATE_UNKNOWN), rows[i].want);
+                assert_int_equal(duplicate_asks_for_copies(job, DUPLICATE_SILENT),
+                                 rows[i].want_silent);
+                assert_int_equal(duplicate_asks_for_copies(job, DUPLICATE_BEHIND),
+                                 rows[i].want_behind);
+        }
 }
 
 static void verdicts(void **state)
@@ -104,8 +111,8 @@ static void for_its_key_alone_it_waits_for_no_store(void **state)
                 enum duplicate_state state;
                 enum duplicate_step want;
         } rows[] = {
-                {DUPLICATE_BEHIND, DUPLICATE_RUN_AGAIN}, {DUPLICATE_SILENT, DUPLICATE_RUN_AGAIN},
-                {DUPLICATE_OPEN, DUPLICATE_RUN},         {DUPLICATE_CLOSED, DUPLICATE_DROP},
+                {DUPLICATE_BEHIND, DUPLICATE_RUN},    {DUPLICATE_SILENT, DUPLICATE_RUN},
+                {DUPLICATE_OPEN, DUPLICATE_RUN},      {DUPLICATE_CLOSED, DUPLICATE_DROP},
                 {DUPLICATE_RETRYING, DUPLICATE_WAIT},
         };
 

@@ -41,7 +41,7 @@ struct run *__wrap_runner_start(struct runner *r, const struct run_request *q,
 void __wrap_heartbeat_publish(struct consumer *c, enum worker_state state);
 void __wrap_duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void __wrap_duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
-bool __wrap_duplicate_check_is_silent(const struct duplicate_check *d);
+enum duplicate_state __wrap_duplicate_check_last(const struct duplicate_check *d);
 
 struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e)
@@ -168,10 +168,10 @@ void __wrap_duplicate_check_withdraw(struct duplicate_check *d, struct attempt *
         f.withdrawn++;
 }
 
-bool __wrap_duplicate_check_is_silent(const struct duplicate_check *d)
+enum duplicate_state __wrap_duplicate_check_last(const struct duplicate_check *d)
 {
         (void)d;
-        return f.stores_are_silent;
+        return f.last;
 }
 
 static double half(void)

@@ -30,8 +30,9 @@ extern struct start_rig {
         const struct link_events *consume, *slots;
         const struct handler *handler; /* in force */
         const struct handler *ran;     /* of the run that was started last */
-        bool paused, no_room, link_is_down, stores_are_silent;
-        unsigned room; /* of the runner; 0: any */
+        bool paused, no_room, link_is_down;
+        enum duplicate_state last; /* answer of a store */
+        unsigned room;             /* of the runner; 0: any */
         unsigned requeued, acked, published, stopped, asked, withdrawn;
 } f;
 
