@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cancel_test.c: what marks do to the attempts that are held here, in each state.
+ */
+#include "consumer/cancel.h"
+
+#include <string.h>
+
+#include "consumer/copies.h"
+#include "tests/unit/start_rig.h"
+
+/* A mark of f.job. */
+static void mark_it(enum mark_why why)
+{
+        struct mark m = {.run = f.job->job.run, .attempt = 1, .copy = 9, .why = why};
+
+        m.at = clock_wall();
+        memcpy(m.tenant, f.job->job.tenant, sizeof(m.tenant));
+        memcpy(m.id, f.job->job.id, sizeof(m.id));
+        if (mark_ends_the_job(&m))
+                m.attempt = m.copy = JOB_COUNTER_MAX;
+        assert_true(marks_note(f.c->marks, &m, m.at));
+        cancel_by_marks(f.c);
+}
+
+static void wait_(void)
+{
+        wait_in_vain();
+        assert_int_equal(f.job->state, STATE_WAITING);
+}
+
+static void hold(void)
+{
+        wait_();
+        ready_remove(&f.c->ready, f.job);
+        f.job->job.run_at = clock_wall() + 500;
+        f.job->state = STATE_HELD;
+        due_soon_add(f.c->due_soon, f.job);
+}
+
+static void be_asked(void)
+{
+        wait_();
+        ready_remove(&f.c->ready, f.job);
+        f.job->state = STATE_ASKED;
+        duplicate_check_ask(f.c->duplicate_check, f.job);
+}
+
+static void be_asked_at_the_start(void)
+{
+        f.job->job.again = true;
+        f.job->unseen_since = fake.now - DUPLICATE_UNSEEN - 1;
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.asked, 1);
+}
+
+static void be_picked(void)
+{
+        assert_int_equal(f.job->state, STATE_PICKED);
+}
+
+static void (*const unstarted[])(void) = {wait_, hold, be_asked, be_asked_at_the_start, be_picked};
+
+static void what_has_not_started_ends_unrun(void **state)
+{
+        for (size_t i = 0; i < COUNT(unstarted); i++) {
+                clean(state);
+                prepare(state);
+                unstarted[i]();
+                mark_it(MARK_FOR_CANCEL);
+                assert_int_equal(f.job->state, STATE_LEAVING);
+                assert_int_equal(f.job->departure, DEPART_CANCEL);
+                assert_null(f.job->question);
+                assert_true(events_are_pending(f.c->events));
+                assert_nothing_is_left();
+                finish_confirmed(f.c, f.job);
+                assert_int_equal(f.acked, 1);
+        }
+}
+
+static void what_was_moved_is_acked(void **state)
+{
+        for (size_t i = 0; i < COUNT(unstarted); i++) {
+                clean(state);
+                prepare(state);
+                unstarted[i]();
+                mark_it(MARK_FOR_RESCHEDULE);
+                assert_int_equal(f.acked, 1);
+                assert_null(f.c->attempts.table);
+                assert_false(events_are_pending(f.c->events));
+                assert_nothing_is_left();
+        }
+}
+
+static void run_it(void)
+{
+        assert_true(fake_tokens_deliver(TYPE_QUEUE));
+        assert_int_equal(f.job->state, STATE_RUNNING);
+}
+
+static void what_runs_is_told_to_stop(void **state)
+{
+        (void)state;
+        run_it();
+        mark_it(MARK_FOR_CANCEL);
+        assert_int_equal(f.job->state, STATE_STOPPING);
+        assert_int_equal(f.job->stopped_for, STOP_CANCELLED);
+        assert_int_equal(f.stopped, 1);
+        cancel_by_marks(f.c);
+        assert_int_equal(f.stopped, 1);
+}
+
+static void what_runs_and_was_moved_goes_on(void **state)
+{
+        (void)state;
+        run_it();
+        mark_it(MARK_FOR_RUN_NOW);
+        assert_int_equal(f.job->state, STATE_RUNNING);
+        assert_int_equal(f.stopped, 0);
+}
+
+/* A drain or a lost link has told it to stop: now it ends cancelled, and is not given back. */
+static void what_stops_ends_cancelled(void **state)
+{
+        static const enum stop_reason reasons[] = {STOP_DRAINING, STOP_LINK_LOST};
+
+        for (size_t i = 0; i < COUNT(reasons); i++) {
+                clean(state);
+                prepare(state);
+                run_it();
+                attempt_stop(f.job, reasons[i]);
+                mark_it(MARK_FOR_CANCEL);
+                assert_int_equal(f.job->stopped_for, STOP_CANCELLED);
+                assert_int_equal(f.stopped, 1);
+        }
+}
+
+/* The message that it publishes is judged where it comes next. */
+static void what_leaves_is_left_alone(void **state)
+{
+        (void)state;
+        wait_();
+        f.paused = true;
+        accept_review(f.c);
+        assert_int_equal(f.job->departure, DEPART_PARK);
+        mark_it(MARK_FOR_CANCEL);
+        assert_int_equal(f.job->departure, DEPART_PARK);
+        assert_int_equal(f.acked, 0);
+}
+
+static void a_bulk_mark_is_of_all_that_were_submitted_before(void **state)
+{
+        struct mark m = {.type = "mail", .copy = 9, .why = MARK_FOR_CANCEL};
+
+        (void)state;
+        wait_();
+        struct attempt *later = add_waiting(), *outside = add_waiting();
+        m.at = m.before = clock_wall();
+        f.job->job.submitted_at = m.before - 1;
+        later->job.submitted_at = m.before;
+        outside->job.from_outside = true;
+        marks_note(f.c->marks, &m, m.at);
+        cancel_by_marks(f.c);
+        assert_int_equal(f.job->departure, DEPART_CANCEL);
+        assert_int_equal(later->state, STATE_WAITING);
+        assert_false(later->unmarked);
+        assert_int_equal(outside->state, STATE_WAITING);
+        assert_true(outside->unmarked);
+}
+
+/* Its queue does not exist: an upgrade is not complete. */
+static void what_cannot_be_parked_hops(void **state)
+{
+        (void)state;
+        wait_();
+        f.paused = true;
+        accept_review(f.c);
+        assert_int_equal(f.published, 1);
+        assert_true(f.job->publication.returned(f.c, &f.job->publication));
+        assert_int_equal(f.job->departure, DEPART_HOP);
+        assert_int_equal(f.published, 2);
+        assert_null(f.job->publication.returned);
+        finish_confirmed(f.c, f.job);
+        assert_int_equal(f.acked, 1);
+}
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
+                TEST(what_has_not_started_ends_unrun),
+                TEST(what_was_moved_is_acked),
+                TEST(what_runs_is_told_to_stop),
+                TEST(what_runs_and_was_moved_goes_on),
+                TEST(what_stops_ends_cancelled),
+                TEST(what_leaves_is_left_alone),
+                TEST(a_bulk_mark_is_of_all_that_were_submitted_before),
+                TEST(what_cannot_be_parked_hops),
+#undef TEST
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
