@@ -74,6 +74,7 @@ struct marks *marks_create(size_t max_bytes, msec keep)
 
 static void drop_single(struct marks *m, struct single *s)
 {
+        assert(m->table != NULL);
         HASH_DEL(m->table, s);
         DL_DELETE(m->singles, s);
         m->single_count--;
@@ -84,7 +85,7 @@ static void drop_bulk(struct marks *m, struct bulk *b)
 {
         struct group *g = b->group;
 
-        assert(g->all != NULL && m->bulks != NULL);
+        assert(g->all != NULL && m->groups != NULL && m->bulks != NULL);
         struct bulk **at = &g->all;
         while (*at != b)
                 at = &(*at)->next_in_group;
