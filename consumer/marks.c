@@ -60,8 +60,8 @@ struct marks {
                                */
 };
 
-/* Two pointers of the hash's buckets come with each. */
-enum { SINGLE_BYTES = sizeof(struct single) + 2 * sizeof(void *) };
+/* With each come two pointers of the hash's buckets, and two words of malloc's. */
+enum { SINGLE_BYTES = sizeof(struct single) + 4 * sizeof(void *) };
 
 struct marks *marks_create(size_t max_bytes, msec keep)
 {
