@@ -51,6 +51,7 @@ struct call {
         struct duplicate_answer answers[DUPLICATE_CHECK_MAX], fresh[DUPLICATE_CHECK_MAX];
         bool answered;  /* by a store that is current, behind or busy */
         bool current;   /* by one that is */
+        bool unsure;    /* by one that is, and not the primary, whose word is needed */
         struct err why; /* why the last store asked could not answer */
 };
 
@@ -61,6 +62,7 @@ struct duplicate_check {
         struct question *open; /* not in a call */
         struct call *call;     /* in flight */
         bool failing;          /* the last call failed, which was logged */
+        bool unsure;           /* the last call was; likewise */
         /* The last answer: SILENT, BEHIND, or UNKNOWN for any other; monotonic. */
         enum duplicate_state last;
         msec last_at;
@@ -256,6 +258,7 @@ static void make_call(uv_work_t *work)
                         d->first = at;
         }
         note_lag(c, lag);
+        c->unsure = c->current && !settled;
 }
 
 static void encode_marker(const struct publication *p, bool again, msec now,
@@ -329,6 +332,15 @@ static void free_call(struct call *c)
         free(c);
 }
 
+static void note_unsure(struct duplicate_check *d, const struct call *c)
+{
+        if (c->unsure && !d->unsure)
+                LOG_WARN("of old jobs only the primary status-store knows whether they were "
+                         "cancelled, and it does not answer: they wait",
+                         log_text("remedy", "start it; it must be in status_store_url"));
+        d->unsure = c->unsure;
+}
+
 static void on_called(uv_work_t *work, int status)
 {
         struct call *c = work->data;
@@ -339,6 +351,7 @@ static void on_called(uv_work_t *work, int status)
                            "cannot ask the status-store about possible duplicates",
                            "can ask the status-store about possible duplicates again");
         if (c->answered) {
+                note_unsure(d, c);
                 note_last(d, c->current ? DUPLICATE_UNKNOWN : DUPLICATE_BEHIND);
                 answer_all(d, c);
         } else {
