@@ -6,19 +6,26 @@
 
 #include <string.h>
 
+#include "common/base/memory.h"
 #include "consumer/copies.h"
 #include "tests/unit/start_rig.h"
 
-/* A mark of f.job. */
-static void mark_it(enum mark_why why)
+static struct mark mark_of(const struct job *job, enum mark_why why)
 {
-        struct mark m = {.run = f.job->job.run, .attempt = 1, .copy = 9, .why = why};
+        struct mark m = {.run = job->run, .attempt = 1, .copy = 9, .why = why};
 
         m.at = clock_wall();
-        memcpy(m.tenant, f.job->job.tenant, sizeof(m.tenant));
-        memcpy(m.id, f.job->job.id, sizeof(m.id));
+        memcpy(m.tenant, job->tenant, sizeof(m.tenant));
+        memcpy(m.id, job->id, sizeof(m.id));
         if (mark_ends_the_job(&m))
                 m.attempt = m.copy = JOB_COUNTER_MAX;
+        return m;
+}
+
+static void mark_it(enum mark_why why)
+{
+        struct mark m = mark_of(&f.job->job, why);
+
         assert_true(marks_note(f.c->marks, &m, m.at));
         cancel_by_marks(f.c);
 }
@@ -168,6 +175,93 @@ static void a_bulk_mark_is_of_all_that_were_submitted_before(void **state)
         assert_true(outside->unmarked);
 }
 
+/* As it came: NULL, when it was acked. */
+static struct attempt *deliver(const struct job *job)
+{
+        static struct job_message message; /* the delivery borrows from it */
+        struct delivery *d = xcalloc(1, sizeof(*d));
+        struct attempt_key key;
+
+        job_encode(job, STATION_UNPARK, clock_wall(), &message);
+        message.message.user_id = bytes_of_text("warren-operator");
+        d->message = message.message;
+        accept_delivery(f.c, &f.tenant->queues[LANE_MEDIUM], d);
+        attempt_key_of(job, &key);
+        struct attempt *a = attempts_find(&f.c->attempts, &key);
+        if (a == NULL) {
+                attempt_key_of_message(job, &key); /* of one that comes again */
+                a = attempts_find(&f.c->attempts, &key);
+        }
+        return a;
+}
+
+/* A job that was delivered, and what its marks make of it. */
+static void what_is_delivered_is_judged_by_its_marks(void **state)
+{
+        static const struct {
+                enum mark_why why; /* OTHER: none */
+                int64_t copy;
+                msec age; /* in its queue */
+                msec delay;
+                bool paused;
+                enum attempt_state want;
+                enum departure want_departure;
+        } rows[] = {
+                {MARK_FOR_OTHER, 0, 0, 0, false, STATE_WAITING, 0},
+                {MARK_FOR_CANCEL, 0, 0, 0, false, STATE_LEAVING, DEPART_CANCEL},
+                {MARK_FOR_CANCEL, 0, 3 * MSEC_DAY, MSEC_HOUR, true, STATE_LEAVING, DEPART_CANCEL},
+                {MARK_FOR_RUN_NOW, 0, 0, MSEC_HOUR, false, STATE_SETTLED, 0},
+                {MARK_FOR_RUN_NOW, 9, 0, MSEC_HOUR, false, STATE_LEAVING, DEPART_HOP},
+                {MARK_FOR_RUN_NOW, 9, 0, 0, false, STATE_ASKED, 0},
+                {MARK_FOR_OTHER, 0, MSEC_DAY + 1, MSEC_HOUR, false, STATE_ASKED, 0},
+                {MARK_FOR_OTHER, 0, MSEC_DAY + 1, 0, true, STATE_ASKED, 0},
+                {MARK_FOR_OTHER, 9, 0, 500, false, STATE_HELD, 0},
+                {MARK_FOR_OTHER, 9, 0, 0, true, STATE_LEAVING, DEPART_PARK},
+        };
+
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                clean(state);
+                prepare(state);
+                struct job job = f.job->job;
+                msec now = clock_wall();
+                wait_in_vain();
+                finish_release(f.c, f.job);
+                job.copy = rows[i].copy;
+                job.payload = bytes_of_text("1");
+                job.submitted_at = job.queued_at = now - rows[i].age;
+                job.run_at = rows[i].delay > 0 ? now + rows[i].delay : 0;
+                f.paused = rows[i].paused;
+                struct mark m = mark_of(&job, rows[i].why);
+                if (m.why != MARK_FOR_OTHER)
+                        marks_note(f.c->marks, &m, now);
+                struct attempt *a = deliver(&job);
+                enum attempt_state got = a == NULL ? STATE_SETTLED : a->state;
+                if (got != rows[i].want ||
+                    (got == STATE_LEAVING && a->departure != rows[i].want_departure))
+                        fail_msg("row %zu: state %d", i, got);
+                assert_int_equal(f.acked, got == STATE_SETTLED);
+        }
+}
+
+/* Both are here until a mark says which one is over. */
+static void another_copy_does_not_join(void **state)
+{
+        (void)state;
+        wait_in_vain();
+        struct job job = f.job->job;
+        job.payload = bytes_of_text("1");
+        job.submitted_at = job.queued_at = clock_wall();
+        job.copy = 9;
+        struct attempt *a = deliver(&job);
+        assert_non_null(a);
+        assert_ptr_not_equal(a, f.job);
+        assert_int_equal(a->state, STATE_ASKED);
+        mark_it(MARK_FOR_RUN_NOW);
+        assert_int_equal(f.acked, 1);
+        assert_int_equal(f.c->attempts.count, 1);
+        assert_int_equal(a->state, STATE_ASKED);
+}
+
 /* Its queue does not exist: an upgrade is not complete. */
 static void what_cannot_be_parked_hops(void **state)
 {
@@ -195,6 +289,8 @@ int main(void)
                 TEST(what_stops_ends_cancelled),
                 TEST(what_leaves_is_left_alone),
                 TEST(a_bulk_mark_is_of_all_that_were_submitted_before),
+                TEST(what_is_delivered_is_judged_by_its_marks),
+                TEST(another_copy_does_not_join),
                 TEST(what_cannot_be_parked_hops),
 #undef TEST
         };

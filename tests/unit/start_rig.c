@@ -22,7 +22,7 @@ const struct handler old_handler = {.type = "mail"};
 const struct tenant_record acme = {
         .name = "acme", .weight = 1, .max_running = 1, .slots_version = 1};
 static const struct consumer_settings settings = {
-        .concurrency = 2, .held_max = 1 << 20, .marks_keep = 2 * MSEC_DAY};
+        .concurrency = 2, .held_max = 1 << 20, .payload_max = 1 << 16, .marks_keep = 2 * MSEC_DAY};
 
 struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e);
