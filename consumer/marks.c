@@ -202,27 +202,37 @@ static bool covers_bulk(const struct mark *m, const struct mark *other)
         return m->before >= other->before && m->copy >= other->copy;
 }
 
+static bool is_covered_in(const struct group *g, const struct mark *mark)
+{
+        for (const struct bulk *b = g->all; b != NULL; b = b->next_in_group) {
+                if (covers_bulk(&b->mark, mark))
+                        return true;
+        }
+        return false;
+}
+
+static void drop_covered_by(struct marks *m, struct bulk *new)
+{
+        for (struct bulk *b = new->next_in_group, *next; b != NULL; b = next) {
+                next = b->next_in_group;
+                if (covers_bulk(&new->mark, &b->mark))
+                        drop_bulk(m, b);
+        }
+}
+
 static bool note_bulk(struct marks *m, const struct mark *mark)
 {
         struct group *g = group_of(m, mark);
-        struct bulk *b;
 
-        LL_FOREACH2(g->all, b, next_in_group)
-        {
-                if (covers_bulk(&b->mark, mark))
-                        return false;
-        }
-        b = xcalloc(1, sizeof(*b));
+        if (is_covered_in(g, mark))
+                return false;
+        struct bulk *b = xcalloc(1, sizeof(*b));
         b->mark = *mark;
         b->group = g;
         LL_PREPEND2(g->all, b, next_in_group);
         DL_APPEND(m->bulks, b);
         m->bulk_count++;
-        for (struct bulk *o = b->next_in_group, *next; o != NULL; o = next) {
-                next = o->next_in_group;
-                if (covers_bulk(mark, &o->mark))
-                        drop_bulk(m, o);
-        }
+        drop_covered_by(m, b);
         return true;
 }
 
@@ -261,14 +271,11 @@ static enum mark_verdict judge_single(const struct marks *m, const struct job *j
 
 static enum mark_verdict judge_in_group(const struct group *g, const struct job *job)
 {
-        const struct bulk *b;
-
         if (g == NULL)
                 return MARK_NONE;
         if (job->from_outside) /* its time of submission is what its publisher claims */
                 return MARK_ASK;
-        LL_FOREACH2(g->all, b, next_in_group)
-        {
+        for (const struct bulk *b = g->all; b != NULL; b = b->next_in_group) {
                 if (mark_covers_bulk(&b->mark, job))
                         return MARK_CANCELLED;
         }
