@@ -43,9 +43,6 @@ static void count(struct consumer *c, const struct attempt *a)
         case DEPART_CANCEL:
                 metric_increment(ms->processed, 1, type, "cancelled");
                 break;
-        case DEPART_PARK:
-                metric_increment(ms->parked, 1, type);
-                break;
         case DEPART_RETRY:
                 metric_increment(ms->processed, 1, type, "retried");
                 metric_increment(ms->failed, 1, type, error_kind_word(a->job.error_kind));
@@ -64,6 +61,7 @@ static void count(struct consumer *c, const struct attempt *a)
         case DEPART_HOP:
         case DEPART_FIRST_HOP:
         case DEPART_LANE:
+        case DEPART_PARK: /* when it is confirmed: it may be refused */
                 break;
         }
 }
@@ -185,6 +183,8 @@ void finish_confirmed(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
+        if (a->departure == DEPART_PARK)
+                metric_increment(c->measures.parked, 1, a->job.type);
         if (a->departure == DEPART_GIVE_BACK) {
                 finish_settle(c, a, SETTLE_REQUEUE);
         } else {

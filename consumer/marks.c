@@ -254,6 +254,8 @@ void marks_drop_old(struct marks *m, msec now)
                 drop_single(m, m->singles);
         while (m->bulks != NULL && m->bulks->mark.at < now - m->keep)
                 drop_bulk(m, m->bulks);
+        if (m->forgotten_until < now - m->keep) /* by now they would be gone anyway */
+                m->forgotten_until = 0;
 }
 
 static enum mark_verdict judge_single(const struct marks *m, const struct job *job)

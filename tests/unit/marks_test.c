@@ -143,6 +143,10 @@ static void beyond_its_bytes_messages_are_asked_about(void **state)
         assert_int_equal(marks_judge(m, &unmarked), MARK_NONE);
         unmarked.queued_at = 0;
         assert_int_equal(marks_judge(m, &unmarked), MARK_ASK);
+        marks_drop_old(m, forgotten + KEEP);
+        assert_int_equal(marks_judge(m, &unmarked), MARK_ASK);
+        marks_drop_old(m, forgotten + KEEP + 1);
+        assert_int_equal(marks_judge(m, &unmarked), MARK_NONE);
 }
 
 static void bulk_marks_are_by_tenant_and_type(void **state)
