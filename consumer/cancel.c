@@ -31,8 +31,9 @@ static void apply(struct consumer *c, struct attempt *a, enum mark_verdict verdi
         case STATE_HELD:
         case STATE_WAITING:
         case STATE_PICKED:
+                /* Of one that is here no mark was dropped before it was looked at. */
                 if (verdict == MARK_ASK)
-                        a->unmarked = true;
+                        a->unmarked = a->unmarked || a->job.from_outside;
                 else
                         end_unstarted(c, a, verdict == MARK_CANCELLED);
                 break;

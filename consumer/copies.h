@@ -9,9 +9,9 @@
 #include "consumer/core.h"
 
 /* True: a copy of it may have started since it was last known that none had, or it may have been
- * cancelled, and that is asked. The
- * attempt, WAITING or PICKED, is PICKED now, and keeps its worker and its limits until the answer:
- * others would use them meanwhile, and by its next turn the answer would be old. */
+ * cancelled, and that is asked. The attempt, WAITING or PICKED, is PICKED now, and keeps its worker
+ * and its limits until the answer: others would use them meanwhile, and by its next turn the answer
+ * would be old. */
 bool copies_ask(struct consumer *c, struct attempt *a);
 /* The answer has come. */
 void copies_answered(struct consumer *c, struct attempt *a);

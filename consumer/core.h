@@ -81,17 +81,16 @@ struct consumer {
         unsigned picked;       /* PICKED attempts: a worker each */
         struct attempt *asked; /* of those, the ones in copies.c */
         unsigned ticks;
-        unsigned ups;        /* times the consuming link came up */
-        msec reconnected_at; /* monotonic */
-        msec changed_at;     /* monotonic; when a run last started or ended */
-        struct window runs;  /* of all queues: only its mean duration is used */
-        unsigned idle_for;   /* checks in a row that found a worker with nothing to do */
-        msec recorded_at;    /* monotonic; when the last worker record was published */
-        atomic_bool
-                takes_jobs; /* its queues were subscribed; also read by the health port's thread */
-        bool stalled;       /* every worker is busy and nothing has ended for a while */
-        msec returned_at;   /* monotonic; when the lack of a parked queue was last logged */
-        bool gathering;     /* a stall is over: starts wait until the queues have delivered */
+        unsigned ups;           /* times the consuming link came up */
+        msec reconnected_at;    /* monotonic */
+        msec changed_at;        /* monotonic; when a run last started or ended */
+        struct window runs;     /* of all queues: only its mean duration is used */
+        unsigned idle_for;      /* checks in a row that found a worker with nothing to do */
+        msec recorded_at;       /* monotonic; when the last worker record was published */
+        atomic_bool takes_jobs; /* also read by the health port's thread */
+        bool stalled;           /* every worker is busy and nothing has ended for a while */
+        msec returned_at;       /* monotonic; when the lack of a parked queue was last logged */
+        bool gathering;         /* a stall is over: starts wait until the queues have delivered */
 
         /* Used by stop.c, and at the end by consumer.c. */
         _Atomic(enum phase) phase; /* also read by the health port's thread */
