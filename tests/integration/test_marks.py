@@ -58,9 +58,13 @@ def await_cancelled(warren, id, **wanted):
     return line
 
 
-def fill(warren, type="gate"):
-    """Every worker runs one; returns their ids."""
-    ids = [warren.api.submit(type)["id"] for _ in range(warren.consumer.settings["concurrency"])]
+def held(warren):
+    return int(warren.consumer.metrics()["warren_deliveries_held"])
+
+
+def fill(warren):
+    """Every worker runs one; returns their ids. No more of their lane come here."""
+    ids = [warren.api.submit("gate")["id"] for _ in range(warren.consumer.settings["concurrency"])]
     for id in ids:
         warren.api.wait(id, "running")
     return ids
@@ -69,8 +73,8 @@ def fill(warren, type="gate"):
 def test_one_that_waits_for_a_worker(whole):
     warren, operator = whole
     busy = fill(warren)
-    id = warren.api.submit("note")["id"]
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == len(busy) + 1, 30, "it waits here")
+    id = warren.api.submit("note", priority="high")["id"]
+    until(lambda: held(warren) == len(busy) + 1, 30, "it waits here")
     operator.cancel(id)
     await_cancelled(warren, id, running=False, attempt=1, type="note")
     operator.cancel(*busy, told=False)
@@ -147,7 +151,7 @@ def test_a_moved_job_runs_once(whole):
     warren.api.wait(job["id"], "completed")
     assert now_ms() < due
     until(lambda: now_ms() > due + 1000, 10, "the old message has come")
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 30, "it is settled")
+    until(lambda: held(warren) == 0, 30, "it is settled")
     assert len(events_of(warren, job["id"], "started")) == 1
     assert not events_of(warren, job["id"], "cancelled")
 
@@ -170,7 +174,7 @@ def test_a_copy_is_asked_about_before_it_starts(whole):
     before = warren.consumer.metrics().sum("warren_duplicates_checked_total")
     operator.move(job["id"], "note")
     until(lambda: warren.consumer.metrics().sum("warren_duplicates_checked_total") > before, 30, "asked")
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 30, "dropped")
+    until(lambda: held(warren) == 0, 30, "dropped")
     assert len(events_of(warren, job["id"], "started")) == 1
 
 
@@ -183,7 +187,7 @@ def test_a_copy_does_not_join_the_attempt_that_runs_here(whole):
     events.until(lambda: events.hops(id), 30, "the copy hops while the old message runs")
     events.close()
     assert warren.api.wait(id)["status"] == "completed"
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 30, "all is settled")
+    until(lambda: held(warren) == 0, 30, "all is settled")
     assert len(events_of(warren, id, "started")) == 1
 
 
@@ -204,8 +208,8 @@ def test_one_that_stood_still_asks(whole):
     busy = [warren.api.submit("sleep", {"ms": 3000})["id"] for _ in range(4)]
     for id in busy:
         warren.api.wait(id, "running")
-    ids = [warren.api.submit("note")["id"] for _ in range(8)]
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 12, 30, "they wait here")
+    ids = [warren.api.submit("note", priority="high")["id"] for _ in range(4)]
+    until(lambda: held(warren) == 8, 30, "they wait here")
     warren.consumer.hang()
     operator.cancel(*ids)
     time.sleep(3)  # longer than its runs, shorter than its links live
@@ -214,14 +218,14 @@ def test_one_that_stood_still_asks(whole):
         warren.api.wait(id, "cancelled")
     for id in busy:
         warren.api.wait(id)
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 30, "all is settled")
+    until(lambda: held(warren) == 0, 30, "all is settled")
     assert not [id for id in ids if warren.ran(id)]
 
 
 def test_a_bulk_mark_covers_what_was_submitted_before(whole):
     warren, operator = whole
     busy = fill(warren)
-    ids = [warren.api.submit("note")["id"] for _ in range(5)]
+    ids = [warren.api.submit("note", priority="high")["id"] for _ in range(5)]
     other = warren.api.submit("noop")["id"]
     before = now_ms() + 1
     until(lambda: now_ms() > before, 5, "the next ms")
@@ -265,7 +269,7 @@ def test_beyond_the_bound_a_store_is_asked(acts):
     operator.await_seen(mark, warren.consumer)
     assert warren.api.wait(stays)["status"] == "completed"
     assert warren.consumer.metrics().sum("warren_duplicates_checked_total") >= 2
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 30, "all is settled")
+    until(lambda: held(warren) == 0, 30, "all is settled")
     assert not warren.ran(id)
 
 
@@ -276,7 +280,7 @@ def test_a_leg_that_is_longer_than_marks_live_is_asked_about(acts):
     stays = warren.api.submit("note", delay="6900ms")["id"]
     operator.cancel(id)
     assert warren.api.wait(stays)["status"] == "completed"
-    until(lambda: warren.consumer.metrics()["warren_deliveries_held"] == 0, 30, "all is settled")
+    until(lambda: held(warren) == 0, 30, "all is settled")
     assert not warren.ran(id)
     assert [line.get("by") for line in events_of(warren, id, "cancelled")] == ["key k1"]
     assert warren.consumer.metrics().sum("warren_duplicates_checked_total", verdict="dropped") == 1
