@@ -7,10 +7,10 @@ import time
 import pytest
 
 from harness.events import Events
+from harness.operator_rig import END, Operator, end_of, events_of
 from harness.status_rig import now_ms, uuid7
 from harness.until import until
 from harness.warren import default_handlers
-from operator_rig import END, Operator, end_of, events_of
 
 STUBBORN = "trap '' TERM; touch \"$0\"; while :; do sleep 0.1; done"
 

@@ -4,8 +4,8 @@ acts in the place of the primary."""
 import pytest
 
 from harness.events import Events
+from harness.operator_rig import Operator, events_of
 from harness.until import until
-from operator_rig import Operator, events_of
 
 MANY = 200
 
