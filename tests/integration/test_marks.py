@@ -30,7 +30,7 @@ def acts(make_warren):
             "stubborn": {"exec": ["/bin/sh", "-c", STUBBORN, f"{ran}/stubborn"], "grace": "500ms"},
             "note": {"exec": ["/bin/sh", "-c", f"touch {ran}/$WARREN_JOB_ID"]},
             "late_retry": {"exec": ["/bin/sh", "-c", "exit 1"],
-                           "retry": {"base": "3s", "factor": 1, "jitter": 0}},
+                           "retry": {"base": "3s", "factor": 1, "cap": "3s", "jitter": 0}},
         })
         whole.write_handlers(handlers)
         whole.start()
