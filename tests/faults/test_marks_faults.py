@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Marks and parked jobs when the broker or a consumer dies. The test acts in the place of the primary."""
 from harness.events import Events
+from harness.load import queues_are_on_disk
 from harness.operator_rig import Operator, events_of
 from harness.until import until
 
@@ -12,6 +13,7 @@ def unread(warren):
 
 
 def restart(warren):
+    until(lambda: queues_are_on_disk(warren.broker), 60, "the queues are on disk", every=0.2)
     warren.broker.kill()
     warren.broker.start()
     for program in (warren.status_store, warren.gateway, warren.consumer):
