@@ -23,10 +23,11 @@ def restart(warren):
 def test_marks_are_in_force_after_the_broker_was_killed(faulty_warren):
     """Those from before, and those that are published then."""
     operator = Operator(faulty_warren)
-    before, after = (faulty_warren.api.submit("noop", delay="20s")["id"] for _ in range(2))
+    before = faulty_warren.api.submit("noop", delay="20s")["id"]
     mark = operator.cancel(before, told=False)
     operator.await_seen(mark, faulty_warren.consumer)
     restart(faulty_warren)
+    after = faulty_warren.api.submit("noop", delay="5s")["id"]
     mark = operator.cancel(after, told=False)
     operator.await_seen(mark, faulty_warren.consumer)
     until(lambda: unread(faulty_warren) == 0, 30, "the marks are read again")
