@@ -6,14 +6,28 @@
 
 #include <string.h>
 
-bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now)
+/* A time that is as far ahead says nothing about the age. */
+static bool is_old(msec since, msec marks_keep, msec now)
+{
+        return now - since > marks_keep / 2 || since - now > marks_keep / 2;
+}
+
+bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, msec now)
 {
         msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
 
-        if (redelivered || job->again || (job->attempt > 0 && reconnected))
-                return true;
-        /* Older than a day. A time more than a day ahead says nothing about the age. */
-        return now - since > MSEC_DAY || since - now > MSEC_DAY;
+        return v->unmarked || is_old(since, v->marks_keep, now);
+}
+
+bool duplicate_is_possible(const struct job *job, const struct duplicate_view *v, msec now)
+{
+        return v->redelivered || job->again || job->copy > 0 ||
+               (job->attempt > 0 && v->reconnected) || duplicate_is_stale(job, v, now);
+}
+
+bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now)
+{
+        return is_old(job->submitted_at, marks_keep, now);
 }
 
 bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
@@ -23,7 +37,7 @@ bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
 
         if (last == DUPLICATE_SILENT)
                 return false;
-        return job->again || (keyed && last != DUPLICATE_BEHIND);
+        return job->again || job->copy > 0 || (keyed && last != DUPLICATE_BEHIND);
 }
 
 msec duplicate_pause(msec lag)

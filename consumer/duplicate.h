@@ -22,8 +22,21 @@ enum {
         DUPLICATE_PAUSE_MAX = 30000, /* the same, at most: the store is far behind, or silent */
 };
 
-/* reconnected: the link did so at most DUPLICATE_RECONNECT ms ago. */
-bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now);
+/* What is known of a delivery beside its job. */
+struct duplicate_view {
+        bool redelivered;
+        bool reconnected; /* the link did so at most DUPLICATE_RECONNECT ms ago */
+        bool unmarked;    /* marks that are not known here may be of it (MARK_ASK) */
+        msec marks_keep;
+};
+
+bool duplicate_is_possible(const struct job *job, const struct duplicate_view *v, msec now);
+/* Older than half of marks_keep, by when it came to its queue: its mark may be forgotten, in the
+ * stream or here. One that is younger has waited for less, and its mark is known. */
+bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, msec now);
+/* Only the primary status-store knows all moves and ends of a job that is older than half of
+ * marks_keep: another one that does not know the job says nothing about it. */
+bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now);
 
 enum duplicate_state {
         DUPLICATE_UNKNOWN,

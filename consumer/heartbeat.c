@@ -110,6 +110,7 @@ static void write_record(const struct consumer *c, enum worker_state state, stru
         write_running(c, out);
         write_types(c, out);
         write_limits(c, out);
+        json_put_flag(out, "marks", true); /* it tells by `seen` how far it has read them */
         json_put_int(out, "no_handler_wait", c->settings->no_handler_wait);
         json_end(out);
 }

@@ -71,6 +71,8 @@ static void leave(struct consumer *c, struct attempt *a, const struct run_end *e
                 finish_complete(c, a, end->result, now);
         else if (a->departure == DEPART_GIVE_BACK)
                 finish_give_back(c, a, now);
+        else if (a->departure == DEPART_CANCEL)
+                finish_cancel(c, a, now);
         else
                 finish_publish(c, a);
 }
@@ -357,8 +359,10 @@ void start_ready(struct consumer *c)
                 settle_limits(c, 0);
                 return;
         }
-        if (slots_were_away(c->slots))
+        if (slots_were_away(c->slots)) {
                 return_after_stop(c);
+                marks_follow_stood_still(c->marks_follow);
+        }
         slots_turn(c->slots);
         if (!c->gathering && c->running + c->picked < workers && slots_keep_worker(c->slots))
                 workers--;
