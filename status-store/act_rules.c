@@ -62,7 +62,14 @@ static msec due_of(const struct job_row *row)
         return hint != NULL ? hint->run_at : job_row_facts(row)->run_at;
 }
 
-static enum act_refusal judge_cancel(const struct job_row *row, struct act_plan *plan)
+bool act_is_untold(const struct job_row *row)
+{
+        return row->status == STATUS_CANCELLED && row->reason == REASON_NONE &&
+               row->cancel.run < row->winner.run;
+}
+
+static enum act_refusal judge_cancel(const struct job_row *row, const struct act *act,
+                                     struct act_plan *plan)
 {
         switch (row->status) {
         case STATUS_SCHEDULED:
@@ -73,7 +80,7 @@ static enum act_refusal judge_cancel(const struct job_row *row, struct act_plan 
                 plan->kind = ACT_STOP;
                 return ACT_ALLOWED;
         case STATUS_CANCELLED:
-                plan->done = true;
+                plan->done = !act->marked || !act_is_untold(row);
                 return ACT_ALLOWED;
         case STATUS_COMPLETED:
         case STATUS_DEAD:
@@ -144,7 +151,7 @@ static enum act_refusal judge(const struct job_row *row, const struct act *act, 
         switch (act->kind) {
         case ACT_CANCEL:
         case ACT_STOP:
-                return judge_cancel(row, plan);
+                return judge_cancel(row, act, plan);
         case ACT_RUN_NOW:
         case ACT_MOVE:
         case ACT_PRIORITY:

@@ -27,6 +27,7 @@ struct act {
         char tenant[TENANT_SIZE], id[UUID_SIZE];
         msec run_at;  /* MOVE */
         int priority; /* enum priority; -1: as it is */
+        bool marked;  /* CANCEL: a bulk mark has ended it, or will */
         char by[ACT_BY_SIZE];
 };
 
@@ -62,6 +63,9 @@ struct act_plan {
         int64_t moved;      /* of the copy: MOVED_BY_ACT or MOVED_GIVEN_BACK */
         msec due;           /* the latest time at which a message of it may come due; 0: none */
 };
+
+/* A consumer ended it by a bulk mark, and the event that says who cancelled it is still missing. */
+bool act_is_untold(const struct job_row *row);
 
 /* A dead job's letter is archived by then, and is what a retry is made from. */
 #define ACT_LETTER_WAIT ((msec)60 * MSEC_SECOND)

@@ -22,6 +22,8 @@
 #define SEEN_WAIT ((msec)3 * MSEC_SECOND)
 #define PAGE_WAIT ((msec)5 * MSEC_SECOND)
 
+static const char list_is_full[] = "too many jobs that are due later were acted on (moved_max)";
+
 struct acts {
         struct acts_config config;
         struct act_tools tools;
@@ -74,13 +76,19 @@ static int check(struct acts *a, struct err *e)
         return provisioning_check(a->config.provisioning, e);
 }
 
-/* 1: what was confirmed before is in the tables; 0: not yet; -1. */
-static int become_current(struct acts *a, msec deadline, struct err *e)
+int acts_become_current(struct acts *a, msec deadline, struct err *e)
 {
         char marker[UUID_SIZE];
-        if (provisioning_publish_marker(a->config.provisioning, marker, e) != 0)
+        if (check(a, e) != 0 || provisioning_publish_marker(a->config.provisioning, marker, e) != 0)
                 return -1;
         return markers_await(a->config.markers, marker, deadline);
+}
+
+int acts_publish_marks(struct acts *a, struct bytes lines, int64_t *mark, struct err *e)
+{
+        if (check(a, e) != 0)
+                return -1;
+        return operator_publish_marks(a->config.operator, lines, mark, e);
 }
 
 static void job_fini(struct act_job *j)
@@ -174,7 +182,7 @@ static int read_again(struct acts *a, struct act_job *j, struct err *e)
         const struct intent *i = &j->intent;
         bool has_payload = false;
         /* A projection that is rebuilt does not know the job yet. */
-        int current = become_current(a, clock_mono() + STEPS_WAIT, e);
+        int current = acts_become_current(a, clock_mono() + STEPS_WAIT, e);
         if (current == 0)
                 return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
         int found = current < 0 ? -1 : read_job(a, i->tenant, i->id, j, &has_payload, e);
@@ -245,8 +253,7 @@ static int carry_out(struct acts *a, struct act_job *j, struct act_answer *out, 
 {
         struct act_batch b = {.all = j, .count = 1, .deadline = clock_mono() + STEPS_WAIT};
         if (act_list_is_full(&a->tools, &j->intent, clock_wall()))
-                return err_set(e, ERR_UNAVAILABLE,
-                               "too many jobs that are due later were acted on (moved_max)");
+                return err_set(e, ERR_UNAVAILABLE, "%s", list_is_full);
         if (registry_begin_acts(a->config.registry, &j->intent, 1, NULL, NULL, e) != 0)
                 return -1;
         out->may_be_done = true;
@@ -274,7 +281,7 @@ static int act_on(struct acts *a, const struct act *act, msec deadline, struct a
         struct act_plan plan;
         if (end_earlier(a, act, e) != 0)
                 return -1;
-        int current = become_current(a, deadline, e);
+        int current = acts_become_current(a, deadline, e);
         if (current < 0 || judge(a, act, &j, &plan, e) < 0)
                 return -1;
         if (!may_act(&plan, current == 1)) {
@@ -329,7 +336,7 @@ void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_be
         struct err why = {0};
         msec as_of = clock_wall();
         *behind = (struct acts_behind){.count = 0};
-        behind->unknown = become_current(a, deadline, &why) != 1 ||
+        behind->unknown = acts_become_current(a, deadline, &why) != 1 ||
                           mark_readers_list(a->config.readers, as_of, &live, &why) != 0;
         size_t missing = 0;
         if (!behind->unknown)
@@ -373,6 +380,17 @@ static int enter_page(struct acts *a, struct entered *n, msec deadline, struct e
         return 0;
 }
 
+/* What has ended, or was done before its turn came, is no failure. */
+static void count_refused(struct acts_page *p, bool full, enum act_refusal why)
+{
+        if (!full && why != ACT_PAYLOAD_UNKNOWN && why != ACT_NO_TENANT) {
+                p->skipped++;
+                return;
+        }
+        p->failed++;
+        p->why = full ? list_is_full : act_refused(why)->detail;
+}
+
 static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, struct err *e)
 {
         n->jobs = xcalloc(p->count + 1, sizeof(*n->jobs));
@@ -391,10 +409,7 @@ static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, st
                 }
                 job_fini(j);
                 *j = (struct act_job){.intent = {.copy = 0}};
-                if (full || plan.refusal == ACT_PAYLOAD_UNKNOWN || plan.refusal == ACT_NO_TENANT)
-                        p->failed++;
-                else
-                        p->skipped++;
+                count_refused(p, full, plan.refusal);
         }
         p->done = n->count;
         return 0;
@@ -419,10 +434,11 @@ int acts_apply_page(struct acts *a, struct acts_page *p, struct err *e)
         AUTO_ENTERED n = {.acts = a, .page = p};
         p->done = p->skipped = p->failed = 0;
         p->mark = 0;
+        p->why = NULL;
         p->begun = false;
         if (check(a, e) != 0 || enter_page(a, &n, deadline, e) != 0)
                 return -1;
-        int current = become_current(a, deadline, e);
+        int current = acts_become_current(a, deadline, e);
         if (current == 0)
                 return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
         if (current < 0 || judge_page(a, p, &n, e) != 0 || begin_page(a, p, &n, e) != 0)

@@ -58,6 +58,10 @@ struct act_answer {
         bool may_be_done; /* it was begun, and will be ended later */
 };
 
+/* 1: what the broker confirmed before is in the tables; 0: not by the clock_mono() deadline; -1:
+ * it cannot be known, or no act can be done now. */
+int acts_become_current(struct acts *a, msec deadline, struct err *e) MUST_CHECK;
+
 /* act->tenant "*": any. 0: done, or refused: see out->refusal. */
 int acts_do(struct acts *a, const struct act *act, struct act_answer *out,
             struct err *e) MUST_CHECK;
@@ -73,12 +77,15 @@ struct acts_page {
         void *owner;
         /* Filled before `progress` runs. */
         size_t done, skipped, failed;
+        const char *why; /* of one that failed */
         /* Filled. */
         bool begun;   /* `progress` was committed */
         int64_t mark; /* of the last mark message; 0: none */
 };
 /* Acts on a page of an operation. -1: what was begun is ended by acts_resume. */
 int acts_apply_page(struct acts *a, struct acts_page *page, struct err *e) MUST_CHECK;
+/* Lines of one message of marks: bulk marks; none: only the number counts. */
+int acts_publish_marks(struct acts *a, struct bytes lines, int64_t *mark, struct err *e) MUST_CHECK;
 /* Waits until each consumer that lives has told that it read the mark, or the clock_mono()
  * deadline. */
 void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind);

@@ -23,6 +23,8 @@
 #include "status-store/token_counts.h"
 #include "status-store/waiters.h"
 
+struct operations;
+
 /* Bounds how many requests of a kind read the database for long. */
 struct api_places {
         atomic_uint taken;
@@ -43,6 +45,7 @@ struct api {
         struct key_uses *key_uses;         /* likewise */
         struct acts *acts;                 /* likewise */
         struct acts_gauges *acts_gauges;   /* likewise */
+        struct operations *operations;     /* likewise */
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */
         struct api_places scans;           /* of table `finds`, or of all ids */

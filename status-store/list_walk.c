@@ -9,6 +9,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/act_rules.h"
 #include "status-store/job_text.h"
 #include "status-store/list_runs.h"
 
@@ -16,6 +17,10 @@ struct list_walk {
         struct reader *reader;
         const struct job_filter *filter;
         struct list_runs *runs;
+        struct walk_bounds bounds;
+        struct text_search search;
+        struct cursor at; /* the last row that was looked at */
+        int64_t rows;
 };
 
 struct list_walk *list_walk_create(struct reader *r, const struct job_filter *f,
@@ -24,6 +29,8 @@ struct list_walk *list_walk_create(struct reader *r, const struct job_filter *f,
         AUTO(list_walk) w = xcalloc(1, sizeof(*w));
         w->reader = r;
         w->filter = f;
+        w->search.text = f->text;
+        w->at = *after;
         w->runs = list_runs_create(r, f, after, e);
         return w->runs == NULL ? NULL : TAKE(w);
 }
@@ -53,17 +60,43 @@ static int look_at(struct list_walk *w, struct walked_job *out, struct err *e)
                 return 0;
         memcpy(out->tenant, job.row.tenant, sizeof(out->tenant));
         memcpy(out->id, job.row.id, sizeof(out->id));
-        struct text_search search = {.text = w->filter->text};
-        return search.text == NULL ? 1 : job_text_holds(&search, w->reader, &job, e);
+        out->status = job.row.status;
+        out->is_untold = act_is_untold(&job.row);
+        return w->search.text == NULL ? 1 : job_text_holds(&w->search, w->reader, &job, e);
+}
+
+void list_walk_bound(struct list_walk *w, const struct walk_bounds *bounds)
+{
+        w->bounds = *bounds;
+}
+
+/* At least one row is looked at, so that a walk that goes on later gets ahead. */
+static bool is_at_bound(const struct list_walk *w)
+{
+        const struct walk_bounds *b = &w->bounds;
+        if (w->rows == 0)
+                return false;
+        return (b->rows > 0 && w->rows >= b->rows) ||
+               (b->bytes > 0 && w->search.searched >= b->bytes) ||
+               (b->until > 0 && clock_mono() >= b->until);
 }
 
 int list_walk_next(struct list_walk *w, struct walked_job *out, struct err *e)
 {
         int found = 0;
-        while (found == 0 && list_runs_peek(w->runs, &out->at)) {
+        while (found == 0 && !is_at_bound(w) && list_runs_peek(w->runs, &out->at)) {
+                w->at = out->at;
+                w->rows++;
                 found = look_at(w, out, e);
                 if (found < 0 || list_runs_pass(w->runs, e) != 0)
                         return -1;
         }
         return found;
+}
+
+void list_walk_reach(const struct list_walk *w, struct walk_reach *out)
+{
+        struct cursor next;
+        *out = (struct walk_reach){.at = w->at, .rows = w->rows, .bytes = w->search.searched};
+        out->complete = !list_runs_peek(w->runs, &next);
 }

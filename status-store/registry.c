@@ -85,8 +85,8 @@ static const char unversioned_to_1[] =
         "CREATE TABLE operations(id BLOB PRIMARY KEY, tenant TEXT, kind INTEGER, filter TEXT," \
         " state INTEGER, seq_max INTEGER, before INTEGER, cursor TEXT, copy INTEGER," \
         " bulk INTEGER, expected INTEGER, more INTEGER, done INTEGER, skipped INTEGER," \
-        " failed INTEGER, error TEXT, by TEXT, at INTEGER, started INTEGER, ended INTEGER)" \
-        " WITHOUT ROWID;" \
+        " failed INTEGER, looked INTEGER, error TEXT, by TEXT, at INTEGER, started INTEGER," \
+        " ended INTEGER) WITHOUT ROWID;" \
         "CREATE TABLE pauses(key TEXT PRIMARY KEY, v INTEGER, paused INTEGER, at INTEGER," \
         " by TEXT, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 

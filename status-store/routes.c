@@ -37,8 +37,8 @@ const struct http_route api_routes[] = {
         {"POST", "/internal/v1/runs", runs_grant, .body_max = BODY_MAX},
         {"POST", "/internal/v1/jobs/cancel", operations_cancel, .body_max = BODY_MAX},
         {"POST", "/internal/v1/jobs/run-now", operations_run_now, .body_max = BODY_MAX},
-        {"GET", "/internal/v1/operations", operations_list, .scope = NO_PAYLOAD},
-        {"GET", "/internal/v1/operations/{id}", operations_get, .scope = NO_PAYLOAD},
+        {"GET", "/internal/v1/operations", .handle = operations_list},
+        {"GET", "/internal/v1/operations/{id}", .handle = operations_get},
         {"POST", "/internal/v1/operations/{id}/abort", operations_abort, .body_max = BODY_MAX},
 
         {"GET", "/internal/v1/tenants", tenants_list, .scope = NO_PAYLOAD},

@@ -19,6 +19,7 @@
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
 #include "status-store/job_tenant.h"
+#include "status-store/operations.h"
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
 #include "status-store/registry_keys.h"
@@ -37,7 +38,7 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler;     /* the primary's, like those below */
+        struct claim_settler *claim_settler; /* the primary's, like those below */
         struct audit_retention *audit_retention;
         struct operator* operator; /* NULL: it has no password */
         struct seen *seen;
@@ -140,9 +141,11 @@ static void on_control_read(void *owner)
 
 static int open_projection(struct status_store *s, struct err *e)
 {
-        static const struct projection_events events = {
-                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed,
-                .seen = on_seen};
+        static const struct projection_events events = {.acts = on_acts,
+                                                        .changed = on_change,
+                                                        .passed = on_marker,
+                                                        .keyed = on_keyed,
+                                                        .seen = on_seen};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -303,6 +306,20 @@ static int follow_control(struct status_store *s, struct err *e)
         return s->api.lane_counts != NULL ? count_tokens(s, loop, e) : -1;
 }
 
+/* It acts, so it may begin only when all else is there. */
+static int open_operations(struct status_store *s, struct err *e)
+{
+        const struct operations_config c = {.registry = s->api.registry,
+                                            .readers = s->api.readers,
+                                            .acts = s->api.acts,
+                                            .metrics = s->metrics};
+        if (s->api.acts == NULL)
+                return 0;
+        s->api.acts_gauges = acts_gauges_create(s->metrics, s->api.acts);
+        s->api.operations = operations_create(&c, e);
+        return s->api.operations != NULL ? 0 : -1;
+}
+
 static void answered(void *owner, const struct http_route *route, int status, int64_t us)
 {
         struct api *a = owner;
@@ -318,8 +335,8 @@ static int open_ports(struct status_store *s, struct err *e)
                 gauges_show_claims(s->api.gauges, s->metrics, s->api.registry, s->claim_settler);
         if (s->api.registry != NULL)
                 gauges_show_audit(s->api.gauges, s->metrics, s->api.registry);
-        if (s->api.acts != NULL)
-                s->api.acts_gauges = acts_gauges_create(s->metrics, s->api.acts);
+        if (open_operations(s, e) != 0)
+                return -1;
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
@@ -394,6 +411,7 @@ static void stop_parts(struct status_store *s)
         operator_stop(s->operator);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
+        operations_destroy(&s->api.operations);
         acts_keeper_destroy(&s->acts_keeper);
         acts_destroy(&s->api.acts);
         operator_destroy(&s->operator);

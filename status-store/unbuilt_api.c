@@ -15,11 +15,6 @@
 
 UNBUILT(stats_timeseries)
 UNBUILT(health_get)
-UNBUILT(operations_cancel)
-UNBUILT(operations_run_now)
-UNBUILT(operations_list)
-UNBUILT(operations_get)
-UNBUILT(operations_abort)
 UNBUILT(types_pause)
 UNBUILT(types_resume)
 UNBUILT(pauses_list)
