@@ -84,7 +84,7 @@ struct acts_page {
 };
 /* Acts on a page of an operation. -1: what was begun is ended by acts_resume. */
 int acts_apply_page(struct acts *a, struct acts_page *page, struct err *e) MUST_CHECK;
-/* Lines of one message of marks: bulk marks; none: only the number counts. */
+/* Lines of one message of marks: bulk marks; a blank one: only the number counts. */
 int acts_publish_marks(struct acts *a, struct bytes lines, int64_t *mark, struct err *e) MUST_CHECK;
 /* Waits until each consumer that lives has told that it read the mark, or the clock_mono()
  * deadline. */

@@ -45,7 +45,7 @@ class Marks:
         if properties.type == "mark":
             assert properties.user_id == "warren-operator"
             number = properties.headers["x-mark"]
-            self.marks += [(number, json.loads(line)) for line in body.splitlines()]
+            self.marks += [(number, json.loads(line)) for line in body.splitlines() if line]
         channel.basic_ack(method.delivery_tag)
 
     def of(self, id, count=1, timeout=20):

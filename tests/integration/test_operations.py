@@ -60,7 +60,8 @@ def submit(api, count, type, payload=None, **members):
     ids = []
     for begin in range(0, count, 500):
         jobs = [{"type": type, "payload": payload, **members} for _ in range(begin, min(count, begin + 500))]
-        answer = call(api, "POST", "/jobs/batch", 202, json={"jobs": jobs})
+        answer = call(api, "POST", "/jobs/batch", 202, json=jobs)
+        assert answer["accepted"] == len(jobs), answer["jobs"][-1]
         ids += [job["id"] for job in answer["jobs"]]
     api.wait(ids[-1], {"scheduled", "pending", "running", "completed"})
     return ids
@@ -83,8 +84,7 @@ def test_preview_is_what_is_acted_on(acme, kind):
     seen = preview(acme, type=kind, priority="medium,low,critical")
     assert (seen["count"], seen["more"], seen["by_status"]) == (12, False, {"scheduled": 12}), seen
     assert seen["by_tenant"] == {"acme": 12} and seen["sample"] == ids[:5] and not seen["one_mark"]
-    assert seen["filter"] == {"status": OPEN.replace("scheduled,pending,running,failed", OPEN), "type": kind,
-                              "priority": "low,medium,critical"}
+    assert seen["filter"] == {"status": OPEN, "type": kind, "priority": "low,medium,critical"}
     assert statuses(acme, kind) == {"scheduled": 15}, "a preview changes nothing"
     later = submit(acme, 4, kind, delay="1h")
     started = start(acme, seen["token"])["operation"]
@@ -125,7 +125,7 @@ def test_tenants_see_their_own(warren, acme, globex, kind):
     token = preview(acme, type=kind)["token"]
     start(globex, token, want=404)
     call(globex, "GET", f"/operations/{token}", 404)
-    call(acme, "GET", f"/operations/{token}", 404), "a preview is no operation yet"
+    call(acme, "GET", f"/operations/{token}", 404)  # a preview is no operation yet
     call(globex, "POST", f"/operations/{token}/abort", 404)
     ended(acme, start(acme, token)["operation"]["id"])
     call(globex, "GET", f"/operations/{token}", 404)
@@ -163,7 +163,7 @@ def test_who_may(warren, acme, kind):
     seen = preview(acme, type=kind, q="hunter2")
     assert seen["count"] == 2 and seen["filter"]["q"] == "hunter2"
     assert seen["search"]["jobs"] == 2 and seen["search"]["complete"] and seen["search"]["bytes"] > 0
-    assert start(acme, preview(acme, type=kind)["token"], "run-now", 404), "the token of a cancel"
+    start(acme, preview(acme, type=kind)["token"], "run-now", 404)  # the token of a cancel
     call(reader, "POST", "/jobs/cancel", 403, json={"token": seen["token"]})
     id = start(acme, seen["token"])["operation"]["id"]
     done = ended(acme, id)
@@ -184,33 +184,26 @@ def test_an_old_token(warren, acme, kind):
     assert statuses(acme, kind) == {"scheduled": 1}
 
 
-def hold_pages(warren):
-    """Pages cannot be begun until the context ends: the registry is locked."""
-    db = sqlite3.connect(warren.folder / "registry.db", timeout=30, isolation_level=None)
-    db.execute("BEGIN IMMEDIATE")
-    return contextlib.closing(db)
-
-
 def test_abort(acme, kind):
     """What was begun ends; nothing is begun after it."""
-    submit(acme, 3000, kind, delay="1h")
+    submit(acme, 1600, kind, delay="1h")
     token = preview(acme, type=kind, status="scheduled")["token"]
     start(acme, token)
     until(lambda: show(acme, token)["done"] > 0, 30, "a page")
     call(acme, "POST", f"/operations/{token}/abort", 202)
     aborted = ended(acme, token, "aborted")
     done = aborted["done"]
-    assert 0 < done < 3000 and done % 200 == 0
-    until(lambda: statuses(acme, kind) == {"scheduled": 3000 - done, "cancelled": done}, 20, "its last page")
+    assert 0 < done < 1600 and done % 200 == 0
+    until(lambda: statuses(acme, kind) == {"scheduled": 1600 - done, "cancelled": done}, 20, "its last page")
     assert kind_of(call(acme, "POST", f"/operations/{token}/abort", 409)) == "operation-ended"
     time.sleep(1)
     assert show(acme, token)["done"] == done and statuses(acme, kind)["cancelled"] == done
     seen = preview(acme, type=kind)
-    assert seen["count"] == 3000 - done and seen["one_mark"]
+    assert seen["count"] == 1600 - done and seen["one_mark"]
     start(acme, seen["token"])
     refused = call(acme, "POST", f"/operations/{seen['token']}/abort", 409)
     assert kind_of(refused) in ("cannot-be-undone", "operation-ended")
-    assert ended(acme, seen["token"])["done"] == 3000 - done
+    assert ended(acme, seen["token"])["done"] == 1600 - done
 
 
 def test_ended_meanwhile_is_skipped(warren, acme, kind):
