@@ -31,6 +31,7 @@ struct forwarding {
         msec timeout;
         const char *more; /* appended to the query; NULL: nothing */
         const char *file; /* the answer is for a file of this name; NULL: it is not */
+        bool locates;     /* a header Location of the answer is passed on */
 };
 
 /* `instance` is the internal path in the service's problem: the public one replaces it. */
@@ -137,13 +138,26 @@ static bool make_call(struct http_request *r, const struct forwarding *to,
         return false;
 }
 
+/* Services know their internal paths alone. */
+static void pass_location(struct http_request *r, const struct forwarding *to,
+                          struct http_reply *reply)
+{
+        const size_t prefix = sizeof(internal_prefix) - 1;
+
+        if (!to->locates)
+                return;
+        if (strncmp(reply->kept, internal_prefix, prefix) == 0)
+                http_add_header(r, "Location", "%s%s", public_prefix, reply->kept + prefix);
+        reply->kept[0] = '\0';
+}
+
 static void pass_call(struct http_request *r, const struct forwarding *to, const char *path)
 {
         struct http_reply reply = {0};
         bool head = strcmp(http_method(r), "HEAD") == 0;
         struct http_call call = {.method = head ? "GET" : http_method(r),
                                  .path = path,
-                                 .keep_header = "Warren-Masked"};
+                                 .keep_header = to->locates ? "Location" : "Warren-Masked"};
 
         if (http_body(r).length > 0)
                 call.body = http_body(r);
@@ -151,6 +165,7 @@ static void pass_call(struct http_request *r, const struct forwarding *to, const
                 if (to->file != NULL && reply.status == 200)
                         http_add_header(r, "Content-Disposition", "attachment; filename=\"%s\"",
                                         to->file);
+                pass_location(r, to, &reply);
                 forward_pass(r, to->service, &reply);
         }
         http_reply_fini(&reply);
@@ -221,6 +236,14 @@ void forward_to_status_store(void *owner, struct http_request *r)
 {
         const struct forwarding to = to_status_store(owner);
 
+        forward(r, &to);
+}
+
+void forward_operation(void *owner, struct http_request *r)
+{
+        struct forwarding to = to_status_store(owner);
+
+        to.locates = true;
         forward(r, &to);
 }
 

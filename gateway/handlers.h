@@ -22,6 +22,8 @@ bool submit_query(struct http_request *r, bool *dry_run);
  * status-store also answers for tenants and keys. */
 http_handler forward_to_status_store;
 http_handler forward_to_dlx_monitor;
+/* Operations on many jobs: the answer may say where the operation is. */
+http_handler forward_operation;
 /* The audit, of which a tenant's key sees less. */
 http_handler forward_audit;
 /* GET /jobs/{id}, with ?wait. */

@@ -29,6 +29,8 @@ static void answer_one(struct api *a, struct http_request *r, int status, const 
         if (reads && !api_mask(r, &mask))
                 return;
         operations_waiting(a->operations, o->id, waiting);
+        if (status == 202)
+                http_add_header(r, "Location", "/internal/v1/operations/%s", o->id);
         json_begin(&out);
         operation_json(o, "operation", waiting, mask.count > 0, &out);
         if (behind != NULL)
