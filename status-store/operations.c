@@ -157,13 +157,13 @@ int operations_start(struct operations *o, const char *tenant, const char *id,
         return 0;
 }
 
-static void count_outcomes(struct operations *o, const struct operation *op,
-                           const struct operation_page *p)
+static void count_outcomes(struct operations *o, enum operation_kind kind,
+                           const struct acts_page *p)
 {
-        const char *kind = operation_kind_name(op->kind);
-        metric_increment(o->jobs, (double)p->acts.done, kind, "done");
-        metric_increment(o->jobs, (double)p->acts.skipped, kind, "skipped");
-        metric_increment(o->jobs, (double)p->acts.failed, kind, "failed");
+        const char *name = operation_kind_name(kind);
+        metric_increment(o->jobs, (double)p->done, name, "done");
+        metric_increment(o->jobs, (double)p->skipped, name, "skipped");
+        metric_increment(o->jobs, (double)p->failed, name, "failed");
 }
 
 /* Who has read a message without marks has read all that were published before it. It is a blank
@@ -221,7 +221,7 @@ static int step(struct operations *o, const struct operation *op, msec *next, st
                 return finish(o, op, e);
         int done = operation_page_apply(page, o->config.acts, o->config.registry, e);
         if (page->is_noted)
-                count_outcomes(o, op, page);
+                count_outcomes(o, op->kind, &page->acts);
         if (op->kind == OPERATION_RUN_NOW)
                 *next = began + (msec)page->acts.done * MSEC_SECOND / JOBS_A_SECOND;
         return done;
@@ -347,6 +347,8 @@ struct operations *operations_create(const struct operations_config *c, struct e
                                                    .help = "Jobs that operations acted on.",
                                                    .kind = METRIC_COUNTER,
                                                    .labels = {"kind", "outcome"}});
+        for (int i = 0; i < OPERATION_KINDS; i++) /* each series is there from the start */
+                count_outcomes(o, (enum operation_kind)i, &(struct acts_page){.count = 0});
         metrics_on_collect(c->metrics, collect, o);
         pthread_mutex_init(&o->mutex, NULL);
         condition_init(&o->changed);
