@@ -137,6 +137,39 @@ static void what_is_so_already_is_not_done_again(void **state)
         assert_false(judge('o', ACT_FORGET).done);
 }
 
+/* A consumer that ends a job by a bulk mark cannot say who cancelled it. */
+static void who_set_a_bulk_mark_is_told(void **state)
+{
+        struct act act = {.kind = ACT_CANCEL, .priority = -1, .marked = true};
+        struct event by = {.kind = EVENT_CANCELLED,
+                           .run = 1,
+                           .attempt = 1,
+                           .at = NOW,
+                           .by = bytes_of_text("operation 1"),
+                           .tenant = "acme",
+                           .id = ID};
+        struct job_row row = {.id = ""};
+        struct act_plan plan;
+        (void)state;
+        make(&row, 'c');
+        assert_true(act_is_untold(&row));
+        act_judge(&row, &act, true, NOW, &plan);
+        assert_int_equal(plan.refusal, ACT_ALLOWED);
+        assert_int_equal(plan.kind, ACT_CANCEL);
+        assert_int_equal(plan.attempt, 1);
+        assert_false(plan.done);
+        act.marked = false;
+        act_judge(&row, &act, true, NOW, &plan);
+        assert_true(plan.done);
+        fold(&row, &by);
+        assert_string_equal(row.act_by, "operation 1");
+        assert_false(act_is_untold(&row));
+        act.marked = true;
+        act_judge(&row, &act, true, NOW, &plan);
+        assert_true(plan.done);
+        job_row_fini(&row);
+}
+
 static void a_cancel_names_the_attempt(void **state)
 {
         (void)state;
@@ -292,6 +325,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_status_decides),
                 cmocka_unit_test(what_is_so_already_is_not_done_again),
+                cmocka_unit_test(who_set_a_bulk_mark_is_told),
                 cmocka_unit_test(a_cancel_names_the_attempt),
                 cmocka_unit_test(a_copy_waits_while_the_old_message_may_start),
                 cmocka_unit_test(times_are_checked),
