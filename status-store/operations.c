@@ -15,6 +15,7 @@
 #include "status-store/operation_page.h"
 
 #define SEEN_WAIT ((msec)3 * MSEC_SECOND)
+#define CURRENT_WAIT ((msec)5 * MSEC_SECOND)
 #define AGAIN_AFTER ((msec)500)        /* a page that failed */
 #define LOOK_EVERY ((msec)MSEC_MINUTE) /* when nothing runs */
 enum { JOBS_A_SECOND = 2000 };         /* that an operation runs now */
@@ -30,7 +31,8 @@ struct turn {
 struct operations {
         struct operations_config config;
         struct metric *states, *jobs;
-        msec forget_at; /* the thread's */
+        msec forget_at; /* the thread's, like current */
+        bool current;   /* the projection has been, since this process began */
         pthread_t thread;
         pthread_mutex_t mutex;
         pthread_cond_t changed;
@@ -206,6 +208,18 @@ static int finish(struct operations *o, const struct operation *op, struct err *
         return 0;
 }
 
+/* A projection that is rebuilt does not have all rows yet: a walk would pass over jobs, or end. */
+static int await_current(struct operations *o, struct err *e)
+{
+        if (o->current)
+                return 0;
+        int current = acts_become_current(o->config.acts, clock_mono() + CURRENT_WAIT, e);
+        o->current = current == 1;
+        if (current == 0)
+                return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
+        return current < 0 ? -1 : 0;
+}
+
 /* *next: when its turn comes again. */
 static int step(struct operations *o, const struct operation *op, msec *next, struct err *e)
 {
@@ -215,7 +229,7 @@ static int step(struct operations *o, const struct operation *op, msec *next, st
         if ((op->bulk == BULK_WANTED || op->bulk == BULK_BEGUN) &&
             publish_bulk(o, op, &mark, e) != 0)
                 return -1;
-        if (operation_page_fill(page, o->config.readers, op, e) != 0)
+        if (await_current(o, e) != 0 || operation_page_fill(page, o->config.readers, op, e) != 0)
                 return -1;
         if (page->is_last)
                 return finish(o, op, e);
