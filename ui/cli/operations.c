@@ -83,7 +83,8 @@ static void show_progress(struct progress *p, struct scan_value operation)
         long long total = number(operation, "total");
         long long looked_at = number(operation, "done") + number(operation, "skipped") +
                               number(operation, "failed");
-        unsigned percent = total > looked_at ? (unsigned)(looked_at * 100 / total) : 100;
+        bool all = total <= 0 || looked_at >= total;
+        unsigned percent = all ? 100 : (unsigned)(looked_at * 100 / total);
         AUTO_BUFFER text = {0};
         AUTO_BUFFER line = {0};
 
