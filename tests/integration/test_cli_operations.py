@@ -35,12 +35,12 @@ class Steps(dict):
 def preview(count=3, **more):
     return (200, {"preview": {"token": ID, "kind": "cancel", "count": count, "more": False,
                               "by_status": {"pending": count - 1, "scheduled": 1},
-                              "by_tenant": {"acme": count}, "sample": [ID], "excluded_after": AT,
-                              "expires_at": AT, **more}})
+                              "by_tenant": {"acme": count}, "other_tenants": 0, "sample": [ID],
+                              "excluded_after": AT, "expires_at": AT, **more}})
 
 
 def operation(state="done", **more):
-    return {"id": ID, "kind": "cancel", "state": state, "filter": "type=export", "by": "key k1", "total": 3,
+    return {"id": ID, "kind": "cancel", "state": state, "filter": {"type": "export"}, "by": "key k1", "total": 3,
             "done": 3 if state == "done" else 1, "skipped": 0, "failed": 0, "created_at": AT,
             "started_at": AT, "ended_at": AT if state == "done" else None, "error": None, **more}
 
@@ -124,7 +124,7 @@ def test_json(service, warren):
     service.answers["GET", OPERATION] = answer()
     done = warren("run-now", "--tenant", "acme", "--yes", "--json")
     assert done.returncode == EXIT["done"] and done.err == ""
-    assert [list(json.loads(line)) for line in done.out.splitlines()] == [["preview"], ["operation"]]
+    assert [list(json.loads(line)) for line in done.out.splitlines()] == [["preview"], ["operation"], ["operation"]]
     assert {one["headers"]["Authorization"] for one in service.asked} == {"Bearer wk_admin"}
     assert service.asked[0]["query"] == "tenant=acme"
 
@@ -182,21 +182,38 @@ def test_interrupted(service, warren, words):
     assert process.returncode == -signal.SIGINT
     assert f"warren operation {ID}" in err and "--abort" in err
     if words:
-        assert list(json.loads(out)) == ["preview"] and json.loads(err.splitlines()[-1])["exit"] == 130
+        assert [list(json.loads(line)) for line in out.splitlines()] == [["preview"], ["operation"]]
+        assert json.loads(err.splitlines()[-1])["exit"] == 130
     assert not [path for _, path in asked(service) if path.endswith("/abort")]
 
 
 def test_ends_that_are_not_whole(service, warren):
-    for ended in (answer(failed=1), answer("aborted"), answer("failed", error="the disk is full"),
-                  answer(workers_behind=["host-a/1"])):
+    for ended in (answer(failed=1), answer("aborted"), answer("failed", error="the disk is full")):
         service.answers["POST", CANCEL] = [preview(), answer("running", 202)]
         service.answers["GET", OPERATION] = ended
         done = warren("cancel", "--type", "export", "--yes")
         told = ended[1]["operation"]
-        assert done.returncode == EXIT["done" if "workers_behind" in told else "failed"]
+        assert done.returncode == EXIT["failed"]
         assert done.out.startswith(told["state"] + ": ")
         assert told["error"] is None or told["error"] in done.out
-        assert ("host-a/1" in done.err) == ("workers_behind" in told)
+
+
+def test_workers_behind(service, warren):
+    for behind, told in ((["host-a/1", "host-b/2"], "host-a/1, host-b/2"), ([], None), (None, "not known")):
+        started = dict(answer("running")[1], workers_behind=behind)
+        service.answers["POST", CANCEL] = [preview(), (202, started)]
+        service.answers["GET", OPERATION] = answer()
+        done = warren("cancel", "--type", "export", "--yes")
+        assert done.returncode == EXIT["done"]
+        assert ("warning: " in done.err) == bool(told) and (told or "") in done.err
+
+
+def test_a_search_that_did_not_end(service, warren):
+    search = {"jobs": 50000, "bytes": 1, "until": AT, "complete": False}
+    service.answers["POST", CANCEL] = preview(more=True, search=search)
+    done = warren("cancel", "--search", "customer 7", "--dry-run")
+    assert "more than 3 jobs would be cancelled" in done.err
+    assert f"50000 jobs, as far as those created {AT}" in done.err
 
 
 def test_refusals(service, warren):
@@ -228,7 +245,7 @@ def test_operation(service, warren):
     service.answers["GET", OPERATION] = [answer("running")] * 3 + [answer()]
     done = warren("operation", ID)
     lines = [line.split() for line in done.out.splitlines()]
-    assert ["state", "running"] in lines and ["filter", "type=export"] in lines and ["done", "1"] in lines
+    assert ["state", "running"] in lines and ["filter", '{"type":', '"export"}'] in lines and ["done", "1"] in lines
     assert lines[-1] == f"next: warren operation {ID} --wait".split()
     assert json.loads(warren("operation", ID, "--json").out) == answer("running")[1]
     done = warren("operation", ID, "--wait")
@@ -284,12 +301,16 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
 
 def test_pauses(service, warren):
     service.answers["GET", "/api/v1/pauses"] = (200, {"pauses": [
-        pause("export", None, 1200), pause("mail", "acme", 3, paused=False), pause(None, "beta")]})
+        pause("export", None, 1200), pause("mail", "acme", 3, paused=False), pause("old", None, 0, paused=False)]})
+    service.answers["GET", "/api/v1/tenants"] = (200, {"tenants": [
+        {"name": "acme", "paused": False}, {"name": "beta", "paused": True, "paused_at": AT, "paused_by": "key k1"}]})
     head, *rows = [line.split() for line in warren("pause", "--list").out.splitlines()]
     assert head == ["TYPE", "TENANT", "STATE", "SINCE", "PARKED", "BY"]
     assert [row[:3] for row in rows] == [["export", "(all)", "paused"], ["mail", "acme", "resumed"],
                                          ["(all)", "beta", "paused"]]
-    assert [row[-3] for row in rows] == ["1200", "3", "0"]
+    assert [row[-3] for row in rows] == ["1200", "3", "-"]
+    assert {one["headers"]["Authorization"] for one in service.asked} == {"Bearer wk_admin"}
     service.answers["GET", "/api/v1/pauses"] = (200, {"pauses": []})
+    service.answers["GET", "/api/v1/tenants"] = (403, {"detail": "no"})
     done = warren("pause", "--list")
     assert done.returncode == EXIT["done"] and "nothing is paused" in done.err

@@ -79,14 +79,14 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     upgrade(site, steps, "2 the primary", site.primary, while_stopped=back_up)
     until(site.check_topology, 60, "topology check finds nothing")
     steps.hold("3 bindings")
-    upgrade(site, steps, "4 one gateway of two", new_gateway)
+    upgrade(site, steps, "4 dlx-monitor", site.warren.dlx_monitor)
+    upgrade(site, steps, "5 one gateway of two", new_gateway)
     made_between = site.warren.tenant("made-between")
     assert made_between.api.run("echo", [1])["status"] == "completed"
     assert site.warren.api_at(new_gateway, "made-between").run("echo", [2])["status"] == "completed"
-    upgrade(site, steps, "4 both gateways", old_gateway)
-    upgrade(site, steps, "5 dlx-monitor", site.warren.dlx_monitor)
-    upgrade(site, steps, "5 one consumer of two", site.consumers[0])
-    upgrade(site, steps, "5 both consumers", site.consumers[1])
+    upgrade(site, steps, "5 both gateways", old_gateway)
+    upgrade(site, steps, "6 one consumer of two", site.consumers[0])
+    upgrade(site, steps, "6 both consumers", site.consumers[1])
     steps.waiting.clear()
     steps.hold("this version", 1)
     check_same_rows(site, steps.ended)
@@ -94,9 +94,9 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     site.install(BEFORE)
     for consumer in site.consumers:
         upgrade(site, steps, f"back: {consumer.name}", consumer)
-    upgrade(site, steps, "back: dlx-monitor", site.warren.dlx_monitor, while_stopped=older_archive)
     for gateway in site.gateways:
         upgrade(site, steps, f"back: {gateway.name}", gateway)
+    upgrade(site, steps, "back: dlx-monitor", site.warren.dlx_monitor, while_stopped=older_archive)
     steps.waiting.clear()
     steps.hold("back, but for the status-stores", 1)
     check_starts(site, steps, tally, "back")

@@ -10,6 +10,7 @@
 #include "common/base/own.h"
 #include "ui/cli/bulk.h"
 #include "ui/cli/jobs.h"
+#include "ui/cli/workers_behind.h"
 
 /* What is asked of each job. */
 struct act {
@@ -37,28 +38,6 @@ static void add_text(struct scan_value answer, const char *member, struct buffer
         show_text(out, buffer_bytes(&text));
 }
 
-/* Consumers that had not told that they know. null: the projection is behind. */
-static void warn_of_workers(const struct cli *c, struct scan_value answer)
-{
-        struct scan_value workers;
-        struct scan_item item;
-        AUTO_BUFFER names = {0};
-
-        if (!view_find(answer, "workers_behind", &workers))
-                return;
-        if (workers.kind == SCAN_NULL) {
-                cli_note(c, "warning: it is not known which consumers have been told; give the "
-                            "command again to find out");
-                return;
-        }
-        for (struct scan_cursor at = scan_items(workers); scan_next(&at, &item);) {
-                buffer_add_text(&names, names.length > 0 ? ", " : "");
-                view_add(item.value, "", &names);
-        }
-        if (names.length > 0)
-                cli_note(c, "warning: these consumers may still start it: %s", names.data);
-}
-
 static void show_cancelled(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
         add_id(answer, out);
@@ -67,7 +46,7 @@ static void show_cancelled(const struct cli *c, struct scan_value answer, struct
         else
                 add_text(answer, "status", out);
         buffer_add_char(out, '\n');
-        warn_of_workers(c, answer);
+        workers_behind_warn(c, answer);
 }
 
 /* "scheduled, runs in 5m, priority high" */

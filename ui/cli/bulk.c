@@ -13,6 +13,7 @@
 #include "ui/cli/confirm.h"
 #include "ui/cli/operations.h"
 #include "ui/cli/view.h"
+#include "ui/cli/workers_behind.h"
 
 /* "1 job", "1234 jobs", "more than 100000 jobs". */
 static void add_number(struct scan_value preview, struct buffer *out)
@@ -45,6 +46,21 @@ static void add_table(const struct cli *c, struct scan_value preview, const char
                 return;
         buffer_add_char(out, '\n');
         table_render(t, c->width, false, out);
+}
+
+/* A search for a text ends after some seconds. */
+static void add_search(struct scan_value preview, struct buffer *out)
+{
+        AUTO_BUFFER jobs = {0};
+        AUTO_BUFFER until = {0};
+
+        if (view_is_true(preview, "search.complete") || !view_add(preview, "search.jobs", &jobs) ||
+            !view_add(preview, "search.until", &until))
+                return;
+        buffer_printf(out,
+                      "\nthe count searched %s jobs, as far as those created %s; the operation "
+                      "searches all\n",
+                      jobs.data, until.data);
 }
 
 static void add_sample(struct scan_value preview, struct buffer *out)
@@ -80,6 +96,7 @@ static enum exit_code show_preview(const struct cli *c, const struct bulk *bulk,
                 add_table(c, preview, "by_tenant", "TENANT", 2, &out);
                 add_sample(preview, &out);
         }
+        add_search(preview, &out);
         fprintf(stderr, "%s", out.data);
         return EXIT_DONE;
 }
@@ -95,6 +112,15 @@ static enum exit_code ask(const struct cli *c, const struct bulk *bulk, struct s
         buffer_add_text(&question, number.data);
         buffer_add_text(&question, gap + 2);
         return confirm(c, question.data, view_int(preview, "count"));
+}
+
+static enum exit_code follow(struct cli *c, enum api_role role, const char *id,
+                             const struct http_reply *started)
+{
+        enum exit_code code = c->json ? cli_print_json(c, buffer_bytes(&started->body)) : EXIT_DONE;
+
+        workers_behind_warn(c, api_value(started));
+        return code == EXIT_DONE ? operation_follow(c, role, id) : code;
 }
 
 /* The token of the preview is the operation's id. */
@@ -115,7 +141,7 @@ static enum exit_code start(struct cli *c, const struct bulk *bulk, enum api_rol
         if (*c->stop != 0)
                 return operation_interrupted(c, token);
         if (asked == 0 && reply.status < 300)
-                return operation_follow(c, role, token);
+                return follow(c, role, token, &reply);
         enum exit_code code = asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, role, &call, &reply);
         if (code == EXIT_UNREACHABLE)
                 cli_note(c, "it may have begun; 'warren operation %s' shows it", token);

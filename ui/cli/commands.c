@@ -109,7 +109,7 @@ static const struct option operation_options[] = {
 };
 
 static const struct option operations_options[] = {
-        {"state", "STATE", "only operations in this state", "previewed running done aborted failed",
+        {"state", "STATE", "only operations in this state", "running done aborted failed",
          .member = "state"},
         {"tenant", "NAME", "only " OF_TENANT, .member = "tenant"},
         LIST_OPTIONS,
@@ -123,7 +123,7 @@ static const struct option operations_options[] = {
 
 static const struct option pause_options[] = {
         PAUSE_OPTIONS,
-        {"list", .help = "list what is paused, and how many jobs wait for its end"},
+        {"list", .help = "list what is paused, and how many jobs are parked"},
         {0},
 };
 

@@ -24,22 +24,14 @@ static const struct view_column operation_columns[] = {
 };
 
 static const struct view_column operation_fields[] = {
-        {"operation", "id", VIEW_TEXT},
-        {"kind", "kind", VIEW_TEXT},
-        {"state", "state", VIEW_TEXT},
-        {"waits for", "waiting", VIEW_TEXT},
-        {"filter", "filter", VIEW_TEXT},
-        {"total", "total", VIEW_TEXT},
-        {"done", "done", VIEW_TEXT},
-        {"skipped", "skipped", VIEW_TEXT},
-        {"failed", "failed", VIEW_TEXT},
-        {"error", "error", VIEW_TEXT},
-        {"by", "by", VIEW_TEXT},
-        {"created", "created_at", VIEW_TEXT},
-        {"started", "started_at", VIEW_TEXT},
-        {"ended", "ended_at", VIEW_TEXT},
-        {"workers behind", "workers_behind", VIEW_LIST},
-        {NULL, NULL, VIEW_TEXT},
+        {"operation", "id", VIEW_TEXT},       {"kind", "kind", VIEW_TEXT},
+        {"state", "state", VIEW_TEXT},        {"waits for", "waiting", VIEW_TEXT},
+        {"tenant", "tenant", VIEW_TEXT},      {"filter", "filter", VIEW_TEXT},
+        {"total", "total", VIEW_TEXT},        {"done", "done", VIEW_TEXT},
+        {"skipped", "skipped", VIEW_TEXT},    {"failed", "failed", VIEW_TEXT},
+        {"error", "error", VIEW_TEXT},        {"by", "by", VIEW_TEXT},
+        {"created", "created_at", VIEW_TEXT}, {"started", "started_at", VIEW_TEXT},
+        {"ended", "ended_at", VIEW_TEXT},     {NULL, NULL, VIEW_TEXT},
 };
 
 static struct scan_value operation_of(const struct http_reply *reply)
@@ -165,23 +157,6 @@ static enum exit_code follow(struct cli *c, enum api_role role, const struct htt
         }
 }
 
-static void warn_of_workers(const struct cli *c, struct scan_value operation)
-{
-        struct scan_value workers;
-        AUTO_BUFFER names = {0};
-
-        if (!view_find(operation, "workers_behind", &workers) || workers.kind != SCAN_ARRAY)
-                return;
-        struct scan_item item;
-        for (struct scan_cursor at = scan_items(workers); scan_next(&at, &item);) {
-                buffer_add_text(&names, names.length > 0 ? ", " : "");
-                view_add(item.value, "", &names);
-        }
-        if (names.length > 0)
-                cli_note(c, "warning: these consumers may still start some of them: %s",
-                         names.data);
-}
-
 enum exit_code operation_follow(struct cli *c, enum api_role role, const char *id)
 {
         AUTO_FREE char *path = api_path("/api/v1/operations/*", id);
@@ -199,7 +174,6 @@ enum exit_code operation_follow(struct cli *c, enum api_role role, const char *i
                 return code;
         }
         code = api_print(c, &reply, show_outcome);
-        warn_of_workers(c, operation_of(&reply));
         return code == EXIT_DONE ? verdict(operation_of(&reply)) : code;
 }
 

@@ -87,58 +87,112 @@ static enum exit_code set_pause(struct cli *c, const char *verb, api_show_fn *sh
                         &(struct http_call){.method = "POST", .path = path}, show);
 }
 
-static void add_row(struct table *t, struct scan_value pause)
+static void add_age(struct table *t, struct scan_value of, const char *member)
 {
-        static const char *const members[][2] = {{"type", "(all)"}, {"tenant", "(all)"}};
-        const bool paused = view_is_true(pause, "paused");
+        AUTO_BUFFER text = {0};
 
-        table_row(t);
-        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-                AUTO_BUFFER text = {0};
-                add_or(pause, members[i][0], members[i][1], &text);
-                table_cell(t, buffer_bytes(&text), COLOUR_NONE);
-        }
-        table_cell(t, bytes_of_text(paused ? "paused" : "resumed"),
-                   paused ? COLOUR_YELLOW : COLOUR_NONE);
-        AUTO_BUFFER since = {0};
-        view_add_age(pause, "since", clock_wall(), &since);
-        table_cell(t, buffer_bytes(&since), COLOUR_NONE);
-        AUTO_BUFFER parked = {0};
-        add_or(pause, "parked", "-", &parked);
-        table_cell(t, buffer_bytes(&parked), COLOUR_NONE);
-        AUTO_BUFFER by = {0};
-        add_or(pause, "by", "", &by);
-        table_cell(t, buffer_bytes(&by), COLOUR_NONE);
+        view_add_age(of, member, clock_wall(), &text);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
 }
 
-static void show_list(const struct cli *c, struct scan_value answer, struct buffer *out)
+static void add_cell(struct table *t, struct scan_value of, const char *member, const char *none)
+{
+        AUTO_BUFFER text = {0};
+
+        add_or(of, member, none, &text);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
+}
+
+/* One that is over is listed for the jobs that it left in its parked queue. */
+static void add_type(struct table *t, struct scan_value pause)
+{
+        const bool paused = view_is_true(pause, "paused");
+
+        if (!paused && view_int(pause, "parked") == 0)
+                return;
+        table_row(t);
+        add_cell(t, pause, "type", "(all)");
+        add_cell(t, pause, "tenant", "(all)");
+        table_cell(t, bytes_of_text(paused ? "paused" : "resumed"),
+                   paused ? COLOUR_YELLOW : COLOUR_NONE);
+        add_age(t, pause, "since");
+        add_cell(t, pause, "parked", "-");
+        add_cell(t, pause, "by", "");
+}
+
+/* A tenant's jobs stay in its own queues. */
+static void add_tenant(struct table *t, struct scan_value tenant)
+{
+        if (!view_is_true(tenant, "paused"))
+                return;
+        table_row(t);
+        table_cell_text(t, "(all)");
+        add_cell(t, tenant, "name", "");
+        table_cell(t, bytes_of_text("paused"), COLOUR_YELLOW);
+        add_age(t, tenant, "paused_at");
+        table_cell_text(t, "-");
+        add_cell(t, tenant, "paused_by", "");
+}
+
+static void add_each(struct table *t, const struct http_reply *reply, const char *member,
+                     void (*add)(struct table *t, struct scan_value item))
+{
+        struct scan_value list;
+        struct scan_item item;
+
+        if (!view_find(api_value(reply), member, &list) || list.kind != SCAN_ARRAY)
+                return;
+        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
+                add(t, item.value);
+}
+
+/* Only an admin key reads tenants; without one a tenant's own pause is not listed. */
+static void add_tenants(struct cli *c, struct table *t)
+{
+        const char *tenant = cli_option(c, "tenant");
+        AUTO_FREE char *path = tenant == NULL ? api_path("/api/v1/tenants")
+                                              : api_path("/api/v1/tenants/*", tenant);
+        struct err e = {0};
+        AUTO_REPLY reply = {0};
+
+        if (c->settings.admin_key == NULL || api_read(c, path, &reply, &e) < 0)
+                return;
+        if (tenant == NULL)
+                add_each(t, &reply, "tenants", add_tenant);
+        else
+                add_tenant(t, api_value(&reply));
+}
+
+static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply)
 {
         static const char *const titles[] = {"TYPE",   "TENANT", "STATE", "SINCE",
                                              "PARKED", "BY",     NULL};
         AUTO(table) t = table_create(titles);
-        struct scan_value pauses;
-        struct scan_item item;
+        AUTO_BUFFER out = {0};
 
-        if (view_find(answer, "pauses", &pauses) && pauses.kind == SCAN_ARRAY) {
-                for (struct scan_cursor at = scan_items(pauses); scan_next(&at, &item);)
-                        add_row(t, item.value);
-        }
+        add_each(t, reply, "pauses", add_type);
+        add_tenants(c, t);
         if (table_rows(t) == 0)
                 cli_note(c, "nothing is paused");
-        table_render(t, c->width, c->colours, out);
+        table_render(t, c->width, c->colours, &out);
+        return cli_print(c, buffer_bytes(&out));
 }
 
+/* Of all tenants with an admin key. */
 static enum exit_code list_pauses(struct cli *c)
 {
+        enum api_role role = c->settings.admin_key != NULL ? API_ADMIN : API_USER;
         AUTO_BUFFER path = {0};
-        enum api_role role = cli_has(c, "all-tenants") ? API_ADMIN : api_role_of_act(c);
+        AUTO_REPLY reply = {0};
 
-        if (cli_word(c, 0) != NULL)
-                return cli_fail(c, EXIT_USAGE, "--list takes no TYPE");
+        if (cli_word(c, 0) != NULL || cli_has(c, "all-tenants"))
+                return cli_fail(c, EXIT_USAGE, "--list takes --tenant only");
         buffer_add_text(&path, "/api/v1/pauses");
         api_query_options(&path, &c->arguments);
-        return api_show(c, role, &(struct http_call){.method = "GET", .path = path.data},
-                        show_list);
+        enum exit_code code = api_get(c, role, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        return c->json ? cli_print_json(c, buffer_bytes(&reply.body)) : print_pauses(c, &reply);
 }
 
 enum exit_code command_pause(struct cli *c)
