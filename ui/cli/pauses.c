@@ -172,8 +172,10 @@ static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply
 
         add_each(t, reply, "pauses", add_type);
         add_tenants(c, t);
-        if (table_rows(t) == 0)
+        if (table_rows(t) == 0) {
                 cli_note(c, "nothing is paused");
+                return EXIT_DONE;
+        }
         table_render(t, c->width, c->colours, &out);
         return cli_print(c, buffer_bytes(&out));
 }
