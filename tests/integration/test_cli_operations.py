@@ -107,7 +107,7 @@ def test_by_filter(service, warren):
     service.answers["GET", OPERATION] = [answer("running"), (503, {"detail": "away"}), answer(skipped=1)]
     done = warren("cancel", "--type", "export,mail", "--status", "pending,scheduled", "--after", AT, "--yes")
     assert done.returncode == EXIT["done"], done.err
-    assert done.out == "done: 3 of 3 jobs done, 1 skipped\n"
+    assert done.out == "done: 3 of 3 jobs, 1 skipped\n"
     assert done.err.startswith("3 jobs would be cancelled\n") and ID in done.err
     assert ["pending", "2"] in [line.split() for line in done.err.splitlines()]
     first, second, *followed = service.asked
@@ -122,11 +122,11 @@ def test_by_filter(service, warren):
 def test_json(service, warren):
     service.answers["POST", "/api/v1/jobs/run-now"] = [preview(), answer("running", 202)]
     service.answers["GET", OPERATION] = answer()
-    done = warren("run-now", "--tenant", "acme", "--yes", "--json")
+    done = warren("run-now", "--tenant", "acme", "--type", "a", "--yes", "--json")
     assert done.returncode == EXIT["done"] and done.err == ""
     assert [list(json.loads(line)) for line in done.out.splitlines()] == [["preview"], ["operation"], ["operation"]]
     assert {one["headers"]["Authorization"] for one in service.asked} == {"Bearer wk_admin"}
-    assert service.asked[0]["query"] == "tenant=acme"
+    assert service.asked[0]["query"] == "tenant=acme&type=a"
 
 
 def test_nobody_to_ask(service, warren):
@@ -165,7 +165,7 @@ def test_the_question(service, warren, count, more, question, types, agrees):
     code, out, shown = warren.at_terminal("cancel", "--type", "export", types=types)
     assert question in shown
     assert code == EXIT["done" if agrees else "refused"]
-    assert out == ("done: 3 of 3 jobs done\n" if agrees else "")
+    assert out == ("done: 3 of 3 jobs\n" if agrees else "")
     assert ("nothing was done" in shown) == (not agrees)
     assert len(service.asked) == (3 if agrees else 1)
 
@@ -229,7 +229,7 @@ def test_refusals(service, warren):
 
 
 @pytest.mark.parametrize("words", [
-    ("cancel",), ("cancel", ID, "--type", "export"), ("cancel", ID, "--yes"), ("run-now", ID, "--dry-run"),
+    ("cancel",), ("cancel", "--tenant", "acme"), ("cancel", ID, "--type", "export"), ("cancel", ID, "--yes"), ("run-now", ID, "--dry-run"),
     ("cancel", "--type", "export", "--wait"), ("cancel", "--status", "lost"), ("retry",), ("forget",),
     ("reschedule", ID), ("reschedule", ID, "--at", AT, "--in", "5m"), ("reschedule", ID, "--in", "soon"),
     ("priority", ID), ("operation",), ("operations", "--state", "lost"), ("pause",), ("resume",),
@@ -249,7 +249,7 @@ def test_operation(service, warren):
     assert lines[-1] == f"next: warren operation {ID} --wait".split()
     assert json.loads(warren("operation", ID, "--json").out) == answer("running")[1]
     done = warren("operation", ID, "--wait")
-    assert (done.returncode, done.out) == (EXIT["done"], "done: 3 of 3 jobs done\n")
+    assert (done.returncode, done.out) == (EXIT["done"], "done: 3 of 3 jobs\n")
     service.answers["POST", OPERATION + "/abort"] = (202, answer("running")[1])
     assert warren("operation", ID, "--abort").returncode == EXIT["done"]
     service.answers["GET", OPERATION] = answer("aborted")
@@ -295,7 +295,7 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
     if told:
         of = f"type export of {'tenant ' + told['tenant'] if told['tenant'] else 'all tenants'}"
     assert done.out.splitlines()[0] == f"{of} is {state}"
-    assert ("parked queue: 12" in done.out) == bool(told and told["parked"])
+    assert ("parked jobs: 12" in done.out) == bool(told and told["parked"])
     assert json.loads(warren(verb, *words, "--json").out) == given
 
 
@@ -310,6 +310,9 @@ def test_pauses(service, warren):
                                          ["(all)", "beta", "paused"]]
     assert [row[-3] for row in rows] == ["1200", "3", "-"]
     assert {one["headers"]["Authorization"] for one in service.asked} == {"Bearer wk_admin"}
+    service.answers["GET", "/api/v1/tenants/beta"] = (200, {"tenant": {
+        "name": "beta", "paused": True, "paused_at": AT, "paused_by": "key k1"}, "keys": []})
+    assert "beta" in warren("pause", "--list", "--tenant", "beta").out
     service.answers["GET", "/api/v1/pauses"] = (200, {"pauses": []})
     service.answers["GET", "/api/v1/tenants"] = (403, {"detail": "no"})
     done = warren("pause", "--list")

@@ -185,8 +185,10 @@ static enum exit_code act_by(struct cli *c, const struct act *act, const struct 
 
         if (by_id && filter != NULL)
                 return cli_fail(c, EXIT_USAGE, "IDs and --%s exclude each other", filter);
-        if (!by_id && filter == NULL && !cli_has(c, "tenant"))
-                return cli_fail(c, EXIT_USAGE, "give IDs, or filters such as --type or --status");
+        if (!by_id && filter == NULL)
+                return cli_fail(c, EXIT_USAGE,
+                                "give IDs, or filters such as --type or --status; --tenant alone "
+                                "is none");
         for (size_t i = 0; i < sizeof(of_filters) / sizeof(of_filters[0]); i++) {
                 if (by_id && cli_has(c, of_filters[i]))
                         return cli_fail(c, EXIT_USAGE, "--%s is for filters", of_filters[i]);

@@ -62,7 +62,7 @@ static long long number(struct scan_value operation, const char *member)
 
 static void add_counts(struct scan_value operation, struct buffer *out)
 {
-        buffer_printf(out, "%lld of %lld jobs done", number(operation, "done"),
+        buffer_printf(out, "%lld of %lld jobs", number(operation, "done"),
                       number(operation, "total"));
         if (number(operation, "skipped") > 0)
                 buffer_printf(out, ", %lld skipped", number(operation, "skipped"));
@@ -94,7 +94,7 @@ static void show_progress(struct progress *p, struct scan_value operation)
         progress_show(p, &line);
 }
 
-/* "done: 1230 of 1234 jobs done, 4 skipped", and what to know of the rest. */
+/* "done: 1230 of 1234 jobs, 4 skipped" */
 static void show_outcome(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
         struct scan_value operation = answer;

@@ -49,7 +49,7 @@ static void show_state(const struct cli *c, struct scan_value answer, const char
         buffer_printf(out, " is %s\n", state);
         long long parked = (long long)view_int(pause, "parked");
         if (parked > 0)
-                buffer_printf(out, "jobs that wait in its parked queue: %lld\n", parked);
+                buffer_printf(out, "parked jobs: %lld\n", parked);
 }
 
 static void show_paused(const struct cli *c, struct scan_value answer, struct buffer *out)
@@ -157,10 +157,11 @@ static void add_tenants(struct cli *c, struct table *t)
 
         if (c->settings.admin_key == NULL || api_read(c, path, &reply, &e) < 0)
                 return;
+        struct scan_value one;
         if (tenant == NULL)
                 add_each(t, &reply, "tenants", add_tenant);
-        else
-                add_tenant(t, api_value(&reply));
+        else if (view_find(api_value(&reply), "tenant", &one))
+                add_tenant(t, one);
 }
 
 static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply)
