@@ -11,7 +11,6 @@ usage: ./test.sh [SUITE…]
 
 Suites, all of them by default, in this order:
   unit         unit tests under AddressSanitizer and UBSan, fuzz harnesses, include layers
-  valgrind     unit tests of a plain build under valgrind
   integration  the programs on a real broker, under AddressSanitizer and UBSan
   faults       the same while brokers and programs are killed
   run          ./run.sh: start, use, stop, start again
@@ -19,6 +18,8 @@ Suites, all of them by default, in this order:
   lint         formatting, cppcheck, clang-tidy, shellcheck
 
 Only when named:
+  valgrind     unit tests of a plain build under valgrind
+  soak         the slowest tests of integration and faults: minutes of load, long waits
   upgrade      the version before beside this one, under load; needs the repository's history
   platform     ./run.sh and the suites on Debian 13 and sid, in roots by debootstrap, as root; hours
 
@@ -29,7 +30,8 @@ TEXT
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly root logs=$root/build/test
-readonly suites=(unit valgrind integration faults run bench lint) extra_suites=(upgrade platform)
+readonly suites=(unit integration faults run bench lint)
+readonly extra_suites=(valgrind soak upgrade platform)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -80,10 +82,10 @@ add_pytest() { # NAME STATUS
                 $(($(count_of failed "$summary") + $(count_of 'errors?' "$summary")))
 }
 
-run_pytest() { # NAME FOLDER [OPTION…]
+run_pytest() { # NAME ARGUMENT…
         local name=$1 status=0
-        WARREN_BIN="$root/build/asan/bin" /usr/bin/python3 -u -m pytest -v --durations=20 \
-                "${@:3}" "$root/$2" 2>&1 |
+        (cd "$root" && WARREN_BIN="$root/build/asan/bin" \
+                /usr/bin/python3 -u -m pytest -v --durations=20 "${@:2}") 2>&1 |
                 tee "$logs/$name.log" || status=$?
         add_pytest "$name" "$status"
 }
@@ -97,8 +99,10 @@ suite_valgrind() {
 }
 
 # These suites mostly wait, so some workers run files in parallel, each with its own broker.
-suite_integration() { need_build asan && run_pytest integration tests/integration -n 4 --dist loadfile; }
-suite_faults() { need_build asan && run_pytest faults tests/faults -n 3 --dist loadfile; }
+readonly quick=(-m 'not soak' --dist loadfile) slow=(-m soak --dist loadfile)
+suite_integration() { need_build asan && run_pytest integration tests/integration -n 4 "${quick[@]}"; }
+suite_faults() { need_build asan && run_pytest faults tests/faults -n 3 "${quick[@]}"; }
+suite_soak() { need_build asan && run_pytest soak tests/integration tests/faults -n 3 "${slow[@]}"; }
 
 suite_run() { need_build plain && run_pytest run tests/run; }
 

@@ -28,6 +28,7 @@ def start(place, tmp_path):
         yield begin
 
 
+@pytest.mark.soak
 def test_two_gateways_share_a_rate(lead, start):
     """100 a minute and a burst of 10; 600 are submitted evenly over a minute, to both in turn. The bucket is
     full at the start, so 110 is the limit."""

@@ -55,6 +55,7 @@ def meet_no_gateway(port):
         instead.accept()[0].close()
 
 
+@pytest.mark.soak
 def test_gateway_killed(warren, batch):
     batch.write(10000)
     running = batch.start("submit", "--batch", str(batch.file))

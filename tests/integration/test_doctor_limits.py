@@ -105,6 +105,7 @@ def test_complete_limits_take_no_time(site):
         assert limits_of(site.start()) == OK
 
 
+@pytest.mark.soak
 def test_counts_that_do_not_settle_are_unknown(site):
     """Of two limits each look shows one or the other to lack tokens. Neither loss is certain in the end."""
     site.tenants(acme=(5, 3), other=(5, 1), idle=(2, 1))

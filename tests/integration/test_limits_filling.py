@@ -120,6 +120,7 @@ def told(made, kind, key, *members):
     return tuple(record[member] for member in members)
 
 
+@pytest.mark.soak
 def test_a_pause_takes_effect_while_a_limit_cannot_be_filled(made):
     """The record names the limit before until the new one has its tokens."""
     create(made, "paused", max_running=3)
@@ -246,6 +247,7 @@ def test_deleted_and_made_again_while_others_change(made):
     assert len(set(filled_versions(made, "busy"))) == len(filled_versions(made, "busy"))
 
 
+@pytest.mark.soak
 def test_a_registry_that_cannot_be_written_while_a_queue_is_filled(made, tmp_path):
     """As on a full disk. The version that was being filled is never used, and its queue goes."""
     create(made, "full")

@@ -67,6 +67,7 @@ LOST = [
 ]
 
 
+@pytest.mark.soak
 def test_lost_tokens_are_replaced(warren, cli):
     """One queue is purged, one deleted, others lose half. `doctor` finds it, `doctor --fix` mends it."""
     half = warren.tenant("half", max_running=4)

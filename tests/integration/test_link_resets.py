@@ -35,6 +35,7 @@ def reset_flags(resend):
     return ["--resend", resend, "--window-messages", "200", "--confirm-timeout", "20000"]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("resend", ["yes", "no"])
 def test_resets_at_any_byte(node, channel, resend):
     name = f"resets-{resend}"

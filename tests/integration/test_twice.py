@@ -117,6 +117,7 @@ def test_a_retry_that_comes_supersedes(fresh_warren):
     assert starts(fresh_warren, id) == 2
 
 
+@pytest.mark.soak
 def test_a_retry_that_was_lost_is_made_up_for(fresh_warren):
     """The stream has the retry, the delay queue lost it: only the first attempt's message is left."""
     id = fail_once(fresh_warren, "20s")

@@ -64,6 +64,7 @@ def test_the_slot_is_busy_while_jobs_wait(limited, count, ms):
     assert sum(away.values()) <= 5 * count, away
 
 
+@pytest.mark.soak
 def test_what_is_behind_passes(limited):
     first = limited.api.submit("gate")["id"]
     limited.api.wait(first, "running")

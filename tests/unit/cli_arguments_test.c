@@ -130,6 +130,8 @@ static void test_finds_commands(void **state)
         } table[] = {
                 {"submit", "x", 1},  {"tenant", "add", 2},  {"tenant", "frob", 0},
                 {"tenant", NULL, 0}, {"dlq", "requeue", 2}, {"frob", NULL, 0},
+                {"run-now", "x", 1}, {"operation", "x", 1}, {"operations", NULL, 1},
+                {"pause", NULL, 1},
         };
 
         (void)state;

@@ -17,6 +17,11 @@ enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
 /* A read may wait 60 s for a job to end. */
 static const msec call_timeout = (msec)75 * MSEC_SECOND;
 
+enum api_role api_role_of_act(const struct cli *c)
+{
+        return cli_has(c, "tenant") || c->settings.api_key == NULL ? API_ADMIN : API_USER;
+}
+
 static struct http_client *client_of(struct cli *c, enum api_role role, struct err *e)
 {
         const struct settings *s = &c->settings;
@@ -230,6 +235,7 @@ static void print_problem(const struct cli *c, const struct http_reply *reply)
                 line.length--;
                 if (reply->retry_after >= 0)
                         json_put_int(&line, "retry_after", reply->retry_after / MSEC_SECOND);
+                json_put_given(&line, "about", bytes_of_text(c->about));
                 cli_add_submitted(c, &line);
                 buffer_add_char(&line, '}');
         }

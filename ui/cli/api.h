@@ -13,6 +13,8 @@ enum api_role {
         API_ADMIN, /* WARREN_ADMIN_KEY, else WARREN_API_KEY */
 };
 
+/* Whose key acts: the admin's when --tenant is given, or when there is no WARREN_API_KEY. */
+enum api_role api_role_of_act(const struct cli *c);
 /* 0: reply holds the answer, of any status; its body is JSON or empty. -1: the gateway is
  * unreachable, or the answer is not a gateway's. */
 int api_ask(struct cli *c, enum api_role role, const struct http_call *call,

@@ -78,7 +78,7 @@ bool cli_has(const struct cli *c, const char *name);
 command_fn command_submit, command_get, command_list, command_watch, command_stats;
 command_fn command_find_jobs, command_why, command_workers, command_queues, command_audit;
 command_fn command_cancel, command_run_now, command_retry, command_reschedule, command_priority;
-command_fn command_forget, command_operation, command_pause, command_resume;
+command_fn command_forget, command_operation, command_operations, command_pause, command_resume;
 command_fn command_tenant_add, command_tenant_list, command_tenant_show, command_tenant_set;
 command_fn command_tenant_rm, command_tenant_slots;
 command_fn command_key_add, command_key_list, command_key_rotate, command_key_rm;

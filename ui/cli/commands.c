@@ -78,32 +78,57 @@ static const struct option stats_options[] = {
         {0},
 };
 
+/* --tenant also chooses WARREN_ADMIN_KEY. */
+#define OF_TENANT "of this tenant (WARREN_ADMIN_KEY)"
+
 static const struct option act_options[] = {
         JOB_FILTERS,
-        {"yes", .help = "do not ask"},
-        {"wait", .help = "wait until they have ended"},
+        {"yes", .help = "with filters: do not ask"},
+        {"dry-run", .help = "with filters: show what matches, and change nothing"},
+        {"wait", .help = "with IDs: wait until they have ended"},
+        {0},
+};
+
+static const struct option one_act_options[] = {
+        {"tenant", "NAME", .help = "the jobs are " OF_TENANT},
         {0},
 };
 
 static const struct option reschedule_options[] = {
         {"at", "TIME", "do not start before this time (RFC 3339)", .member = "run_at"},
         {"in", "DURATION", .help = "do not start before this time has passed: 30s, 5m, 2d"},
+        {"tenant", "NAME", .help = "the job is " OF_TENANT},
         {0},
 };
 
 static const struct option operation_options[] = {
+        {"wait", .help = "follow it until it has ended; exit code 1 when jobs failed"},
         {"abort", .help = "end it; what it has done stays"},
+        {"tenant", "NAME", .help = "it is " OF_TENANT},
         {0},
 };
 
+static const struct option operations_options[] = {
+        {"state", "STATE", "only operations in this state", "running done aborted failed",
+         .member = "state"},
+        {"tenant", "NAME", "only " OF_TENANT, .member = "tenant"},
+        LIST_OPTIONS,
+        {0},
+};
+
+#define PAUSE_OPTIONS \
+        {"tenant", "NAME", "all types of this tenant; with TYPE: this type of it", \
+         .member = "tenant"}, \
+        {"all-tenants", .help = "with TYPE: of all tenants (WARREN_ADMIN_KEY)"}
+
 static const struct option pause_options[] = {
-        {"tenant", "NAME", .help = "this tenant, or the type of this tenant only"},
-        {"list", .help = "list what is paused"},
+        PAUSE_OPTIONS,
+        {"list", .help = "list what is paused, and how many jobs are parked"},
         {0},
 };
 
 static const struct option resume_options[] = {
-        {"tenant", "NAME", .help = "this tenant, or the type of this tenant only"},
+        PAUSE_OPTIONS,
         {0},
 };
 
@@ -243,7 +268,17 @@ static const struct option events_options[] = {
         "does this for every limit that needs it. Jobs that run go on; until they end, more\n" \
         "jobs than the limit allows may run."
 #define ACT_MORE \
-        "With filters instead of IDs it shows how many jobs match, and asks before it begins."
+        "With filters instead of IDs it shows how many jobs match and asks; about more than 100\n" \
+        "jobs it asks for their number. Then it follows the operation, which goes on after\n" \
+        "Ctrl-C. Jobs that come after the preview are left alone."
+#define ACT_CODES \
+        "Exit code 1 when jobs of a filter failed, 2 without --yes where nobody can be asked,\n" \
+        "6 when the answer was no, or when it was done for some of the IDs only."
+#define PAUSE_EXAMPLES(verb) \
+        "  warren " verb " export                     this type, of the key's tenant\n" \
+        "  warren " verb " export --tenant acme       this type of one tenant\n" \
+        "  warren " verb " export --all-tenants       this type of all\n" \
+        "  warren " verb " --tenant acme              all of a tenant's jobs"
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
@@ -257,21 +292,35 @@ const struct command command_table[] = {
         {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
          NULL, NULL, command_find_jobs},
         {"why", NULL, "ID", 1, 1, "say why a job waits", NULL, NULL, command_why},
-        {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs", act_options, ACT_MORE,
-         command_cancel},
-        {"run-now", NULL, "[ID...]", 0, WORDS_MAX, "start delayed jobs now", act_options, ACT_MORE,
-         command_run_now},
-        {"retry", NULL, "ID...", 1, WORDS_MAX, "run ended jobs again", NULL, NULL, command_retry},
-        {"reschedule", NULL, "ID", 1, 1, "change when a job starts", reschedule_options, NULL,
-         command_reschedule},
-        {"priority", NULL, "ID NAME", 2, 2, "change the priority of a job that waits", NULL,
-         "NAME is critical, high, medium or low.", command_priority},
-        {"forget", NULL, "ID...", 1, WORDS_MAX, "delete ended jobs", NULL, NULL, command_forget},
-        {"operation", NULL, "[ID]", 0, 1, "show operations on many jobs, or one of them",
+        {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs, by ID or by filters", act_options,
+         "What has not started never starts; what runs is told to stop. A completed or dead job\n"
+         "cannot be cancelled.\n\n" ACT_MORE "\n\n"
+         "  warren cancel 0190a3f0-6c1e-7d3a-9b52-3c5e0f6a1b2c\n"
+         "  warren cancel --type export --status pending,scheduled\n\n"
+         ACT_CODES, command_cancel},
+        {"run-now", NULL, "[ID...]", 0, WORDS_MAX, "start now what is scheduled or in backoff",
+         act_options, ACT_MORE "\n\n" ACT_CODES, command_run_now},
+        {"retry", NULL, "ID...", 1, WORDS_MAX, "run ended jobs again", one_act_options,
+         "Each begins a new run, at attempt 1. Dead letters with changes: warren dlq requeue.",
+         command_retry},
+        {"reschedule", NULL, "ID", 1, 1, "change when a job starts", reschedule_options,
+         "The job must wait: one that runs or has ended is refused.", command_reschedule},
+        {"priority", NULL, "ID NAME", 2, 2, "change the priority of a job that waits",
+         one_act_options, "NAME is critical, high, medium or low.", command_priority},
+        {"forget", NULL, "ID...", 1, WORDS_MAX, "delete ended jobs", one_act_options,
+         "Their records, payloads and dead letters are deleted. They cannot be brought back.",
+         command_forget},
+        {"operation", NULL, "ID", 1, 1, "show, follow or end an operation on many jobs",
          operation_options, NULL, command_operation},
+        {"operations", NULL, "", 0, 0, "list operations, the newest first", operations_options,
+         "They are kept for 30 days.", command_operations},
         {"pause", NULL, "[TYPE]", 0, 1, "start no more jobs of a tenant, a type, a tenant's type",
-         pause_options, "Jobs that run go on.", command_pause},
-        {"resume", NULL, "[TYPE]", 0, 1, "end a pause", resume_options, NULL, command_resume},
+         pause_options, "Jobs that run go on; what waits is kept.\n\n" PAUSE_EXAMPLES("pause"),
+         command_pause},
+        {"resume", NULL, "[TYPE]", 0, 1, "end a pause", resume_options,
+         "Each pause is ended as it was made: that of all tenants does not end with one tenant's."
+         "\n\n" PAUSE_EXAMPLES("resume"),
+         command_resume},
         {"workers", NULL, "", 0, 0, "list consumers", workers_options, NULL, command_workers},
         {"queues", NULL, "", 0, 0, "list queues by tenant and lane", queues_options, NULL,
          command_queues},

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pauses.c: pause, resume.
+ */
+#include <stdio.h>
+
+#include "common/base/own.h"
+#include "ui/cli/api.h"
+#include "ui/cli/table.h"
+#include "ui/cli/view.h"
+
+/* The member as text, `none` when it is null or absent. */
+static void add_or(struct scan_value of, const char *member, const char *none, struct buffer *out)
+{
+        AUTO_BUFFER text = {0};
+
+        if (!view_add(of, member, &text) || text.length == 0)
+                buffer_add_text(&text, none);
+        show_text(out, buffer_bytes(&text));
+}
+
+/* "type export of tenant acme", "type export of all tenants" */
+static void add_subject(const struct cli *c, struct scan_value pause, struct buffer *out)
+{
+        if (cli_word(c, 0) == NULL) {
+                buffer_add_text(out, "tenant ");
+                show_text(out, bytes_of_text(cli_option(c, "tenant")));
+                return;
+        }
+        buffer_add_text(out, "type ");
+        show_text(out, bytes_of_text(cli_word(c, 0)));
+        AUTO_BUFFER tenant = {0};
+        if (view_add(pause, "tenant", &tenant) && tenant.length > 0) {
+                buffer_add_text(out, " of tenant ");
+                show_text(out, buffer_bytes(&tenant));
+        } else {
+                buffer_add_text(out, " of all tenants");
+        }
+}
+
+static void show_state(const struct cli *c, struct scan_value answer, const char *state,
+                       struct buffer *out)
+{
+        struct scan_value pause = answer;
+
+        if (cli_word(c, 0) != NULL)
+                (void)view_find(answer, "pause", &pause);
+        add_subject(c, pause, out);
+        buffer_printf(out, " is %s\n", state);
+        long long parked = (long long)view_int(pause, "parked");
+        if (parked > 0)
+                buffer_printf(out, "parked jobs: %lld\n", parked);
+}
+
+static void show_paused(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        show_state(c, answer, "paused", out);
+}
+
+static void show_resumed(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        show_state(c, answer, "resumed", out);
+}
+
+/* A tenant, a type of it, or a type of all. */
+static char *path_of(const struct cli *c, const char *verb)
+{
+        const char *type = cli_word(c, 0), *tenant = cli_option(c, "tenant");
+
+        if (type == NULL)
+                return api_path("/api/v1/tenants/*/*", tenant, verb);
+        if (tenant == NULL)
+                return api_path("/api/v1/types/*/*", type, verb);
+        return api_path("/api/v1/types/*/*?tenant=*", type, verb, tenant);
+}
+
+static enum exit_code set_pause(struct cli *c, const char *verb, api_show_fn *show)
+{
+        const bool all = cli_has(c, "all-tenants");
+
+        if (cli_word(c, 0) == NULL && !cli_has(c, "tenant"))
+                return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
+        if (all && cli_has(c, "tenant"))
+                return cli_fail(c, EXIT_USAGE, "--tenant and --all-tenants exclude each other");
+        AUTO_FREE char *path = path_of(c, verb);
+        return api_show(c, all ? API_ADMIN : api_role_of_act(c),
+                        &(struct http_call){.method = "POST", .path = path}, show);
+}
+
+static void add_age(struct table *t, struct scan_value of, const char *member)
+{
+        AUTO_BUFFER text = {0};
+
+        view_add_age(of, member, clock_wall(), &text);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
+}
+
+static void add_cell(struct table *t, struct scan_value of, const char *member, const char *none)
+{
+        AUTO_BUFFER text = {0};
+
+        add_or(of, member, none, &text);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
+}
+
+/* One that is over is listed for the jobs that it left in its parked queue. */
+static void add_type(struct table *t, struct scan_value pause)
+{
+        const bool paused = view_is_true(pause, "paused");
+
+        if (!paused && view_int(pause, "parked") == 0)
+                return;
+        table_row(t);
+        add_cell(t, pause, "type", "(all)");
+        add_cell(t, pause, "tenant", "(all)");
+        table_cell(t, bytes_of_text(paused ? "paused" : "resumed"),
+                   paused ? COLOUR_YELLOW : COLOUR_NONE);
+        add_age(t, pause, "since");
+        add_cell(t, pause, "parked", "-");
+        add_cell(t, pause, "by", "");
+}
+
+/* A tenant's jobs stay in its own queues. */
+static void add_tenant(struct table *t, struct scan_value tenant)
+{
+        if (!view_is_true(tenant, "paused"))
+                return;
+        table_row(t);
+        table_cell_text(t, "(all)");
+        add_cell(t, tenant, "name", "");
+        table_cell(t, bytes_of_text("paused"), COLOUR_YELLOW);
+        add_age(t, tenant, "paused_at");
+        table_cell_text(t, "-");
+        add_cell(t, tenant, "paused_by", "");
+}
+
+static void add_each(struct table *t, const struct http_reply *reply, const char *member,
+                     void (*add)(struct table *t, struct scan_value item))
+{
+        struct scan_value list;
+        struct scan_item item;
+
+        if (!view_find(api_value(reply), member, &list) || list.kind != SCAN_ARRAY)
+                return;
+        for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);)
+                add(t, item.value);
+}
+
+/* Only an admin key reads tenants; without one a tenant's own pause is not listed. */
+static void add_tenants(struct cli *c, struct table *t)
+{
+        const char *tenant = cli_option(c, "tenant");
+        AUTO_FREE char *path = tenant == NULL ? api_path("/api/v1/tenants")
+                                              : api_path("/api/v1/tenants/*", tenant);
+        struct err e = {0};
+        AUTO_REPLY reply = {0};
+
+        if (c->settings.admin_key == NULL || api_read(c, path, &reply, &e) < 0)
+                return;
+        struct scan_value one;
+        if (tenant == NULL)
+                add_each(t, &reply, "tenants", add_tenant);
+        else if (view_find(api_value(&reply), "tenant", &one))
+                add_tenant(t, one);
+}
+
+static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply)
+{
+        static const char *const titles[] = {"TYPE",   "TENANT", "STATE", "SINCE",
+                                             "PARKED", "BY",     NULL};
+        AUTO(table) t = table_create(titles);
+        AUTO_BUFFER out = {0};
+
+        add_each(t, reply, "pauses", add_type);
+        add_tenants(c, t);
+        if (table_rows(t) == 0) {
+                cli_note(c, "nothing is paused");
+                return EXIT_DONE;
+        }
+        table_render(t, c->width, c->colours, &out);
+        return cli_print(c, buffer_bytes(&out));
+}
+
+/* Of all tenants with an admin key. */
+static enum exit_code list_pauses(struct cli *c)
+{
+        enum api_role role = c->settings.admin_key != NULL ? API_ADMIN : API_USER;
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+
+        if (cli_word(c, 0) != NULL || cli_has(c, "all-tenants"))
+                return cli_fail(c, EXIT_USAGE, "--list takes --tenant only");
+        buffer_add_text(&path, "/api/v1/pauses");
+        api_query_options(&path, &c->arguments);
+        enum exit_code code = api_get(c, role, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        return c->json ? cli_print_json(c, buffer_bytes(&reply.body)) : print_pauses(c, &reply);
+}
+
+enum exit_code command_pause(struct cli *c)
+{
+        return cli_has(c, "list") ? list_pauses(c) : set_pause(c, "pause", show_paused);
+}
+
+enum exit_code command_resume(struct cli *c)
+{
+        return set_pause(c, "resume", show_resumed);
+}
