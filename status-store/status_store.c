@@ -22,6 +22,7 @@
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
 #include "status-store/registry_keys.h"
+#include "status-store/registry_pauses.h"
 #include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
@@ -37,7 +38,7 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler;     /* the primary's, like those below */
+        struct claim_settler *claim_settler; /* the primary's, like those below */
         struct audit_retention *audit_retention;
         struct operator* operator; /* NULL: it has no password */
         struct seen *seen;
@@ -132,6 +133,21 @@ static void on_key_record(void *owner, const struct key_record *k)
         after_seen(s, registry_seen_key(s->api.registry, k->id, k->v, &why), k->id, &why);
 }
 
+static void on_pause_record(void *owner, const struct pause_record *p)
+{
+        struct status_store *s = owner;
+        struct err why = {0};
+        after_seen(s, registry_seen_pause(s->api.registry, p, &why), p->key, &why);
+}
+
+/* Not before on_control_read: until then the registry may say what is over. */
+static void on_paused(void *owner, const char *key, bool paused)
+{
+        const struct status_store *s = owner;
+        if (s->api.unparker != NULL)
+                unparker_paused(s->api.unparker, key, paused);
+}
+
 static void on_control_read(void *owner)
 {
         const struct status_store *s = owner;
@@ -140,9 +156,11 @@ static void on_control_read(void *owner)
 
 static int open_projection(struct status_store *s, struct err *e)
 {
-        static const struct projection_events events = {
-                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed,
-                .seen = on_seen};
+        static const struct projection_events events = {.acts = on_acts,
+                                                        .changed = on_change,
+                                                        .passed = on_marker,
+                                                        .keyed = on_keyed,
+                                                        .seen = on_seen};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -185,10 +203,14 @@ static int open_acts(struct status_store *s, struct err *e)
         link.login = c->operator_login;
         link.password = c->operator_password;
         if (c->operator_password == NULL) {
-                LOG_WARN("operator_password_file is not set: acts on jobs are refused");
+                LOG_WARN("operator_password_file is not set: acts on jobs, and the resume of"
+                         " types, are refused");
         } else {
                 s->operator= operator_create(&link, e);
                 if (s->operator== NULL)
+                        return -1;
+                s->api.unparker = unparker_create(&link, s->operator, s->api.registry, e);
+                if (s->api.unparker == NULL)
                         return -1;
         }
         const struct acts_config acts = {.registry = s->api.registry,
@@ -254,6 +276,8 @@ static int open_registry(struct status_store *s, struct err *e)
                 .registry = s->api.registry,
                 .changing = &s->api.changing,
                 .logins = &s->api.logins,
+                .paused = on_paused,
+                .owner = s,
                 .delete_after = c->tenant_delete_after};
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
@@ -290,6 +314,7 @@ static int follow_control(struct status_store *s, struct err *e)
         static const struct control_events compared = {.tenant = on_tenant_record,
                                                        .key = on_key_record,
                                                        .type = on_type_record,
+                                                       .pause = on_pause_record,
                                                        .ready = on_control_read};
         const struct control_events *on = s->api.registry != NULL ? &compared : &none;
         const struct amqp_settings *amqp = &s->settings->amqp;
@@ -320,6 +345,8 @@ static int open_ports(struct status_store *s, struct err *e)
                 gauges_show_audit(s->api.gauges, s->metrics, s->api.registry);
         if (s->api.acts != NULL)
                 s->api.acts_gauges = acts_gauges_create(s->metrics, s->api.acts);
+        if (s->api.unparker != NULL)
+                unparker_measure(s->api.unparker, s->metrics);
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
@@ -364,6 +391,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         s->service = service;
         s->api.token = c->internal_token;
         s->api.tenants_max = c->tenants_max;
+        s->api.pauses_max = c->pauses_max;
         s->api.claims_waiting_max = (size_t)c->threads / 4;
         s->api.claim_limits = (struct claim_limits){.keep = c->claims_keep,
                                                     .lease = c->claims_lease,
@@ -396,7 +424,6 @@ static void stop_parts(struct status_store *s)
         health_destroy(&s->health); /* before the parts that it asks */
         acts_keeper_destroy(&s->acts_keeper);
         acts_destroy(&s->api.acts);
-        operator_destroy(&s->operator);
         queue_sizes_destroy(&s->queue_sizes);
         lane_counts_destroy(&s->api.lane_counts);
         token_counts_destroy(&s->api.token_counts);
@@ -404,6 +431,8 @@ static void stop_parts(struct status_store *s)
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);
         provisioning_destroy(&s->api.provisioning);
+        unparker_destroy(&s->api.unparker);
+        operator_destroy(&s->operator);
         key_uses_destroy(&s->api.key_uses);
         follower_destroy(&s->follower);
         claim_settler_destroy(&s->claim_settler); /* after the last commit, which may add to it */
