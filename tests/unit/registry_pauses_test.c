@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pauses of types in registry.db: their versions, their bound, and what `control` says of them.
+ * registry_pauses_test.c: pauses of types in registry.db: their versions, their bound, and what
+ * `control` says of them.
  */
 #include "tests/unit/registry_rig.h"
 
