@@ -14,4 +14,3 @@
 /* clang-format on */
 
 UNBUILT(health_get)
-UNBUILT(own_tenant_act)

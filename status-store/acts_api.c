@@ -92,14 +92,13 @@ static void note_outcome(struct api *a, const struct act *act, const struct act_
 static bool read_act(struct api *a, struct http_request *r, struct act *act)
 {
         static const char *const allowed[] = {"tenant", NULL};
-        const char *by = http_header(r, "Warren-By");
         if (!api_is_primary(a, r) || !http_query_only(r, allowed))
                 return false;
         const char *tenant = api_tenant(r);
         if (tenant == NULL)
                 return false;
         snprintf(act->tenant, sizeof(act->tenant), "%s", tenant);
-        snprintf(act->by, sizeof(act->by), "%s", by != NULL ? by : "");
+        api_by(r, act->by);
         if (http_body(r).length > 0 && !http_body_is_json(r))
                 return false;
         if (uuid_parse(bytes_of_text(http_param(r, "id")), act->id))

@@ -99,6 +99,12 @@ void api_change_end(pthread_mutex_t **changing)
         *changing = NULL;
 }
 
+void api_by(const struct http_request *r, char by[ACT_BY_SIZE])
+{
+        const char *given = http_header(r, "Warren-By");
+        snprintf(by, ACT_BY_SIZE, "%s", given != NULL ? given : "");
+}
+
 struct api_places *api_take_place(struct api_places *p, struct http_request *r)
 {
         if (atomic_fetch_add(&p->taken, 1) < p->most)

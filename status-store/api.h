@@ -21,6 +21,7 @@
 #include "status-store/provisioning.h"
 #include "status-store/schema.h"
 #include "status-store/token_counts.h"
+#include "status-store/unparker.h"
 #include "status-store/waiters.h"
 
 struct operations;
@@ -46,6 +47,7 @@ struct api {
         struct acts *acts;                 /* likewise */
         struct acts_gauges *acts_gauges;   /* likewise */
         struct operations *operations;     /* likewise */
+        struct unparker *unparker;         /* likewise; NULL too without the operator's password */
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */
         struct api_places scans;           /* of table `finds`, or of all ids */
@@ -53,7 +55,7 @@ struct api {
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;
         const char *token;
-        int64_t tenants_max;
+        int64_t tenants_max, pauses_max;
         /* Held while a tenant or a type is changed, from reading it to the last write: two changes
          * at once could leave a login that the registry does not know. */
         pthread_mutex_t changing;
@@ -76,6 +78,8 @@ int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 bool api_is_primary(struct api *a, struct http_request *r);
 /* A change is allowed only when it can be provisioned now. False: answered. */
 bool api_may_change(struct api *a, struct http_request *r);
+/* Who acts, as header Warren-By says; "": unknown. */
+void api_by(const struct http_request *r, char by[ACT_BY_SIZE]);
 /* Reads the tenant of the path, if it is not deleted; the primary only. False: answered. */
 bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t);
 /* Holds api.changing until api_change_end or the end of the scope. */

@@ -19,6 +19,7 @@
 #include "status-store/in_force.h"
 #include "status-store/published.h"
 #include "status-store/registry_keys.h"
+#include "status-store/registry_pauses.h"
 #include "status-store/stream_publish.h"
 #include "status-store/tenant_removal.h"
 #include "status-store/token_queues.h"
@@ -30,6 +31,8 @@ struct provisioning {
         pthread_mutex_t *changing;          /* borrowed */
         const struct tenant_logins *logins; /* borrowed */
         msec delete_after;
+        void (*paused)(void *owner, const char *key, bool paused);
+        void *owner;
         struct loop_thread *loop;
         struct link *link;        /* declares, and publishes to `control` */
         struct link *events_link; /* publishes to `events`: no channel feeds two streams */
@@ -40,14 +43,14 @@ struct provisioning {
         struct err refused; /* the thread's: why a tenant was skipped */
 
         atomic_bool begun;
-        pthread_mutex_t applying; /* held while a tenant's or type's change is sent to the broker */
+        pthread_mutex_t applying; /* held while a change is sent to the broker */
         pthread_mutex_t mutex;
         pthread_cond_t news;
         pthread_cond_t told; /* a record was published */
         bool ending;         /* guarded by mutex, like work */
         struct work {
                 bool awake;   /* it is looked for at once */
-                bool declare; /* all tenants' queues: the broker was away */
+                bool declare; /* queues of all tenants and pauses: the broker was away */
                 bool compare; /* `control`, which has been read, with the registry */
         } work;
 };
@@ -98,8 +101,8 @@ int provisioning_publish_marker(struct provisioning *p, char id[UUID_SIZE], stru
 }
 
 /* Does nothing when another thread has published it. */
-static int publish_limits(struct provisioning *p, const struct record *r, const char *name,
-                          int64_t v, struct err *e)
+static int publish_row(struct provisioning *p, const struct record *r, const char *name, int64_t v,
+                       struct err *e)
 {
         int told = registry_is_published(p->registry, r->kind, name, e);
         if (told != 0)
@@ -123,7 +126,7 @@ static int apply_tenant(void *owner, const struct tenant *t, struct err *e)
                 token_queues_wake(p->tokens);
         if (!tenant_in_force(t, &r.tenant))
                 return 0;
-        return publish_limits(p, &r, t->record.name, t->record.v, e);
+        return publish_row(p, &r, t->record.name, t->record.v, e);
 }
 
 static int apply_type(void *owner, const struct type *t, struct err *e)
@@ -134,7 +137,18 @@ static int apply_type(void *owner, const struct type *t, struct err *e)
                 token_queues_wake(p->tokens);
         if (!type_in_force(t, &r.type))
                 return 0;
-        return publish_limits(p, &r, t->record.name, t->record.v, e);
+        return publish_row(p, &r, t->record.name, t->record.v, e);
+}
+
+static int apply_pause(void *owner, const struct pause_record *pause, struct err *e)
+{
+        struct provisioning *p = owner;
+        const struct record r = {.kind = RECORD_PAUSE, .pause = *pause};
+        if (topology_apply_pause(p->link, pause->key, e) != 0 ||
+            publish_row(p, &r, pause->key, pause->v, e) != 0)
+                return -1;
+        p->paused(p->owner, pause->key, pause->paused);
+        return 0;
 }
 
 static int publish_key(void *owner, const struct key *k, struct err *e)
@@ -185,6 +199,21 @@ int provisioning_apply_type(struct provisioning *p, const char *type, struct err
         return woken_if_failed(p, done);
 }
 
+static int with_pause(struct provisioning *p, const char *key, pause_fn *run, struct err *e)
+{
+        struct pause_record pause;
+        pthread_mutex_lock(&p->applying);
+        int found = registry_pause(p->registry, key, &pause, e);
+        int done = found == 1 ? run(p, &pause, e) : found;
+        pthread_mutex_unlock(&p->applying);
+        return done;
+}
+
+int provisioning_apply_pause(struct provisioning *p, const char *key, struct err *e)
+{
+        return woken_if_failed(p, with_pause(p, key, apply_pause, e));
+}
+
 static void on_filled(void *owner, enum record_kind kind, const char *name)
 {
         struct provisioning *p = owner;
@@ -225,14 +254,14 @@ static int remove_deleted(void *owner, const struct tenant *t, struct err *e)
         return tenant_remove(&removal, t, e);
 }
 
-/* Skips a tenant whose queues the broker refuses (they exist with other arguments): the records
- * after it, revoked keys among them, must be published. */
-static int skip_conflict(struct provisioning *p, const struct tenant *t, const struct err *why,
+/* Skips a tenant or pause whose queues the broker refuses (they exist with other arguments): the
+ * records after it, revoked keys among them, must be published. */
+static int skip_conflict(struct provisioning *p, const char *name, const struct err *why,
                          struct err *e)
 {
         if (why->code != ERR_CONFLICT)
                 return err_set(e, why->code, "%s", why->text);
-        (void)err_set(&p->refused, why->code, "%s: %s", t->record.name, why->text);
+        (void)err_set(&p->refused, why->code, "%s: %s", name, why->text);
         return 0;
 }
 
@@ -244,7 +273,7 @@ static int apply_or_skip(void *owner, const struct tenant *t, struct err *e)
         struct err why = {0};
         if (!tenant_in_force(t, &ignored) || apply_tenant(p, t, &why) == 0)
                 return 0;
-        return skip_conflict(p, t, &why, e);
+        return skip_conflict(p, t->record.name, &why, e);
 }
 
 /* A refused tenant is marked as unpublished, so that it is tried again. */
@@ -254,7 +283,7 @@ static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
         struct err why = {0};
         if (t->record.deleted || topology_apply_tenant(p->link, t->record.name, &why) == 0)
                 return 0;
-        if (skip_conflict(p, t, &why, e) != 0)
+        if (skip_conflict(p, t->record.name, &why, e) != 0)
                 return -1;
         return registry_republish(p->registry, RECORD_TENANT, t->record.name, t->record.v, e);
 }
@@ -262,6 +291,23 @@ static int declare_tenant(void *owner, const struct tenant *t, struct err *e)
 static int declare_locked(void *owner, const struct tenant *t, struct err *e)
 {
         return with_tenant(owner, t->record.name, declare_tenant, e);
+}
+
+/* A refused pause is tried again, like a tenant. */
+static int apply_pause_or_skip(void *owner, const struct pause_record *pause, struct err *e)
+{
+        struct provisioning *p = owner;
+        struct err why = {0};
+        if (apply_pause(p, pause, &why) == 0)
+                return 0;
+        if (skip_conflict(p, pause->key, &why, e) != 0)
+                return -1;
+        return registry_republish(p->registry, RECORD_PAUSE, pause->key, pause->v, e);
+}
+
+static int declare_pause(void *owner, const struct pause_record *pause, struct err *e)
+{
+        return with_pause(owner, pause->key, apply_pause_or_skip, e);
 }
 
 static int remove_locked(void *owner, const struct tenant *t, struct err *e)
@@ -276,6 +322,8 @@ static int publish_rows(struct provisioning *p, struct err *e)
         int done = registry_each_tenant(r, WHICH_UNPUBLISHED, apply_or_skip, p, e);
         if (done == 0)
                 done = registry_each_type(r, WHICH_UNPUBLISHED, apply_type, p, e);
+        if (done == 0)
+                done = registry_each_pause(r, WHICH_UNPUBLISHED, apply_pause_or_skip, p, e);
         pthread_mutex_unlock(&p->applying);
         return done;
 }
@@ -285,7 +333,8 @@ static int apply_all(struct provisioning *p, struct work *w, struct err *e)
 {
         struct registry *r = p->registry;
         err_clear(&p->refused);
-        if (w->declare && registry_each_tenant(r, WHICH_ALL, declare_locked, p, e) != 0)
+        if (w->declare && (registry_each_tenant(r, WHICH_ALL, declare_locked, p, e) != 0 ||
+                           registry_each_pause(r, WHICH_ALL, declare_pause, p, e) != 0))
                 return -1;
         w->declare = false;
         if (w->compare && published_compare(p->published, r, e) != 0)
@@ -389,6 +438,8 @@ struct provisioning *provisioning_create(const struct provisioning_config *c, st
         p->changing = c->changing;
         p->logins = c->logins;
         p->delete_after = c->delete_after;
+        p->paused = c->paused;
+        p->owner = c->owner;
         pthread_mutex_init(&p->applying, NULL);
         pthread_mutex_init(&p->mutex, NULL);
         condition_init(&p->news);

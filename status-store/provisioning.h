@@ -3,9 +3,9 @@
  * provisioning.h: brings the broker and stream `control` in line with the registry. Declares a
  * tenant's exchange, queues and bindings, has the tokens of its and of types' limits filled
  * (token_queues.h), then publishes records; deletes the queues of a deleted tenant once nothing
- * consumes from them. A thread of its own retries what failed. When the broker comes back, it
- * declares the queues of all tenants again and publishes the records that `control` lacks, because
- * a stream can lose its last seconds.
+ * consumes from them; declares the queues of pauses. A thread of its own retries what failed. When
+ * the broker comes back, it declares the queues of all tenants and pauses again and publishes the
+ * records that `control` lacks, because a stream can lose its last seconds.
  *
  * Any thread; the calls block.
  */
@@ -26,6 +26,10 @@ struct provisioning_config {
          * refused because the row was given its tokens meanwhile. Borrowed. */
         pthread_mutex_t *changing;
         const struct tenant_logins *logins; /* borrowed */
+        /* A pause of a type was published, on or off, and its queue declared; again for each pause
+         * when the broker comes back. On the thread that did it, which it may block. */
+        void (*paused)(void *owner, const char *key, bool paused);
+        void *owner;
         msec delete_after; /* time from a tenant's deletion, or a limit's change, to that of queues
                             */
 };
@@ -46,6 +50,8 @@ int provisioning_apply_keys(struct provisioning *p, const char *tenant, struct e
 int provisioning_apply(struct provisioning *p, const char *tenant, struct err *e) MUST_CHECK;
 /* The same of a type, which has no queues. */
 int provisioning_apply_type(struct provisioning *p, const char *type, struct err *e) MUST_CHECK;
+/* Declares the queue of a pause (parked.h) and publishes its record. */
+int provisioning_apply_pause(struct provisioning *p, const char *key, struct err *e) MUST_CHECK;
 /* Waits at most 5 s until the last change of the tenant or type is published, with the limits that
  * it wants. Hold no lock. */
 bool provisioning_await(struct provisioning *p, enum record_kind kind, const char *name);

@@ -15,13 +15,15 @@
 #include "common/base/own.h"
 #include "common/clients/catch_up.h"
 #include "status-store/registry_keys.h"
+#include "status-store/registry_pauses.h"
 
-enum { PREFETCH = 512, NAME_SIZE = 1 + JOB_TYPE_SIZE }; /* a type's name is the longest */
+enum { PREFETCH = 512, NAME_SIZE = 1 + PAUSE_KEY_SIZE }; /* a pause's key is the longest */
 
-static const char name_kinds[] = {[RECORD_TENANT] = 't', [RECORD_KEY] = 'k', [RECORD_TYPE] = 'y'};
+static const char name_kinds[] = {
+        [RECORD_TENANT] = 't', [RECORD_KEY] = 'k', [RECORD_TYPE] = 'y', [RECORD_PAUSE] = 'p'};
 
 struct version {
-        char name[NAME_SIZE]; /* of name_kinds, then the tenant's or type's name or the key's id */
+        char name[NAME_SIZE]; /* of name_kinds, then the tenant's or type's name or the id */
         int64_t v;
         UT_hash_handle hh;
 };
@@ -90,6 +92,8 @@ static void on_message(void *owner, const struct message *m)
                 keep(set, r.kind, r.key.id, r.key.v);
         else if (r.kind == RECORD_TYPE)
                 keep(set, r.kind, r.type.name, r.type.v);
+        else if (r.kind == RECORD_PAUSE)
+                keep(set, r.kind, r.pause.key, r.pause.v);
         pthread_mutex_unlock(&p->mutex);
 }
 
@@ -188,12 +192,18 @@ static int compare_key(void *owner, const struct key *k, struct err *e)
         return compare(owner, RECORD_KEY, k->record.id, k->record.v, e);
 }
 
+static int compare_pause(void *owner, const struct pause_record *p, struct err *e)
+{
+        return compare(owner, RECORD_PAUSE, p->key, p->v, e);
+}
+
 int published_compare(struct published *p, struct registry *r, struct err *e)
 {
         struct comparison c = {.published = p, .registry = r};
         if (registry_each_tenant(r, WHICH_ALL, compare_tenant, &c, e) != 0 ||
             registry_each_key(r, WHICH_ALL, NULL, compare_key, &c, e) != 0 ||
-            registry_each_type(r, WHICH_ALL, compare_type, &c, e) != 0)
+            registry_each_type(r, WHICH_ALL, compare_type, &c, e) != 0 ||
+            registry_each_pause(r, WHICH_ALL, compare_pause, &c, e) != 0)
                 return -1;
         LOG_INFO("control is compared with the registry; records that it lacks are published",
                  log_int("records", c.missing));

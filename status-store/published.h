@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * published.h: which versions of tenants, types and keys stream `control` holds. The stream is read
- * anew at every connection, because it can lose its last seconds.
+ * published.h: which versions of tenants, types, keys and pauses stream `control` holds. The stream
+ * is read anew at every connection, because it can lose its last seconds.
  *
  * Threads: create and destroy on the loop's thread; published_compare on any
  * other.

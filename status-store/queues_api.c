@@ -12,6 +12,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/api.h"
+#include "status-store/parked_counts.h"
 #include "status-store/waiting.h"
 
 enum { QUEUES_DEFAULT = 50, QUEUES_MAX = 200 };
@@ -23,12 +24,14 @@ enum { QUEUES_DEFAULT = 50, QUEUES_MAX = 200 };
 struct page {
         struct tenant_record *tenants;
         struct token_count *slots; /* of each */
+        struct parked_counts parked;
         size_t count, room;
         const char *only, *after; /* of this name, or NULL; after this one */
 };
 
 static void page_fini(struct page *p)
 {
+        parked_counts_fini(&p->parked);
         free(p->tenants);
         free(p->slots);
 }
@@ -141,9 +144,10 @@ static void write_speed(double starts, int64_t waiting, struct buffer *out)
 }
 
 /* Takes a reader for itself: a page of many tenants must not keep one. */
-static int write_tenant(struct api *a, const struct tenant_record *t, int64_t free_slots,
-                        struct buffer *out, struct err *e)
+static int write_tenant(struct api *a, const struct page *p, size_t i, struct buffer *out,
+                        struct err *e)
 {
+        const struct tenant_record *t = &p->tenants[i];
         struct lane_waiting lanes[LANE_COUNT] = {0};
         struct lanes_counted counted;
         AUTO_READER *r = readers_take(a->readers, e);
@@ -160,8 +164,9 @@ static int write_tenant(struct api *a, const struct tenant_record *t, int64_t fr
         json_put_int(out, "waiting", sum.waiting);
         json_put_int(out, "running", sum.running);
         json_put_time(out, "oldest_at", sum.oldest);
+        put_count(out, "parked", parked_counts_of(&p->parked, t->name));
         write_lanes(lanes, &counted, out);
-        write_slots(t, free_slots, sum.running, out);
+        write_slots(t, p->slots[i].ready, sum.running, out);
         write_speed(starts, sum.waiting, out);
         json_put_time(out, "counted_at", counted.at);
         json_end(out);
@@ -176,9 +181,11 @@ static int write_page(struct api *a, struct page *p, size_t limit, struct buffer
         if (p->count > 0)
                 qsort(p->tenants, p->count, sizeof(*p->tenants), by_name);
         count_queues(a, p, n);
+        if (parked_counts_read(a, p->only != NULL ? p->only : "*", &p->parked, e) != 0)
+                return -1;
         json_begin_array(out, "queues");
         for (size_t i = 0; i < n; i++)
-                if (write_tenant(a, &p->tenants[i], p->slots[i].ready, out, e) != 0)
+                if (write_tenant(a, p, i, out, e) != 0)
                         return -1;
         json_end_array(out);
         json_put_string(out, "next_cursor", p->count > n ? p->tenants[n - 1].name : NULL);

@@ -229,6 +229,8 @@ static int tell_row(struct database *db, void *owner, struct err *e)
                 sql = "UPDATE tenants SET told = ?3 WHERE name = ?1 AND v = ?2";
         else if (m->kind == RECORD_TYPE)
                 sql = "UPDATE types SET told = ?3 WHERE name = ?1 AND v = ?2";
+        else if (m->kind == RECORD_PAUSE)
+                sql = "UPDATE pauses SET told = ?3 WHERE key = ?1 AND v = ?2";
         if (database_run(db, sql, values, e) != 0)
                 return -1;
         return m->told ? versions_published(db, m->kind, m->name, m->v, e) : 0;
@@ -244,9 +246,11 @@ int registry_published(struct registry *r, enum record_kind kind, const char *na
 int registry_is_published(struct registry *r, enum record_kind kind, const char *name,
                           struct err *e)
 {
-        const char *sql = kind == RECORD_TYPE
-                                  ? "SELECT 1 FROM types WHERE name = ?1 AND told = 1"
-                                  : "SELECT 1 FROM tenants WHERE name = ?1 AND told = 1";
+        const char *sql = "SELECT 1 FROM tenants WHERE name = ?1 AND told = 1";
+        if (kind == RECORD_TYPE)
+                sql = "SELECT 1 FROM types WHERE name = ?1 AND told = 1";
+        else if (kind == RECORD_PAUSE)
+                sql = "SELECT 1 FROM pauses WHERE key = ?1 AND told = 1";
         return registry_rows_exist(r, sql, DB_VALUES(value_text(name)), e);
 }
 

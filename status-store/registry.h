@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * registry.h: registry.db, which holds tenants, keys and the limits of types. Every change raises
- * the row's version and marks the row as unpublished, until its record has been published to stream
- * `control`.
+ * registry.h: registry.db, which holds tenants, keys, and the limits and pauses of types. Every
+ * change raises the row's version and marks the row as unpublished, until its record has been
+ * published to stream `control`.
  *
  * Any thread. A write blocks until it is on the disk: the registry's own thread commits the writes
  * of several callers with one fsync. A read sees all earlier writes and does not wait for later
@@ -73,11 +73,11 @@ typedef int tenant_fn(void *owner, const struct tenant *t, struct err *e);
 int registry_each_tenant(struct registry *r, enum which which, tenant_fn *each, void *owner,
                          struct err *e) MUST_CHECK;
 
-/* Marks version v of a tenant or type (name) or key (its id) as published, or as unpublished. When
- * it is published, token queues that it does not name are stale. */
+/* Marks version v of a tenant or type (name), a pause or a key (its id) as published, or as
+ * unpublished. When it is published, token queues that it does not name are stale. */
 int registry_published(struct registry *r, enum record_kind kind, const char *name, int64_t v,
                        struct err *e) MUST_CHECK;
-/* 1: the tenant's or type's last change is published; 0; -1. */
+/* 1: the last change of the tenant, type or pause is published; 0; -1. */
 int registry_is_published(struct registry *r, enum record_kind kind, const char *name,
                           struct err *e) MUST_CHECK;
 /* 1: and its limits are those in force, with tokens; 0; -1. */

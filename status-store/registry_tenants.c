@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "status-store/registry_pauses.h"
 #include "status-store/registry_rows.h"
 #include "status-store/registry_versions.h"
 
@@ -16,7 +17,8 @@
 
 #define TENANT_COLUMNS \
         "name, v, rate_count, rate_per, burst, max_running, slots_version, max_pending, weight," \
-        " paused, deleted, amqp_login, created_at, deleted_at, force_running, force_version"
+        " paused, deleted, amqp_login, created_at, deleted_at, force_running, force_version," \
+        " paused_at, paused_by"
 
 static void read_tenant(sqlite3_stmt *s, struct tenant *t)
 {
@@ -39,6 +41,8 @@ static void read_tenant(sqlite3_stmt *s, struct tenant *t)
         t->deleted_at = sqlite3_column_int64(s, 13);
         t->in_force.count = sqlite3_column_int64(s, 14);
         t->in_force.version = sqlite3_column_int64(s, 15);
+        r->paused_at = sqlite3_column_int64(s, 16);
+        db_text(s, 17, r->by, sizeof(r->by));
 }
 
 int tenant_find(struct database *db, const char *name, struct tenant *out, struct err *e)
@@ -74,13 +78,15 @@ static int put_tenant(struct database *db, struct tenant *t, const struct tenant
         return database_run(
                 db,
                 "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0)",
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+                " ?17, ?18, 0)",
                 DB_VALUES(value_text(r->name), value_int(r->v), value_int(r->rate_count),
                           value_int(r->rate_per), value_int(r->burst), value_int(r->max_running),
                           value_int(r->slots_version), value_int(r->max_pending),
                           value_int(r->weight), value_int(r->paused), value_int(r->deleted),
                           value_int(login), value_int(t->created_at), value_int(t->deleted_at),
-                          value_int(t->in_force.count), value_int(t->in_force.version)),
+                          value_int(t->in_force.count), value_int(t->in_force.version),
+                          value_int(r->paused_at), value_text(r->by)),
                 e);
 }
 
@@ -204,7 +210,7 @@ static int delete_tenant(struct database *db, void *owner, struct err *e)
         t.record.v++;
         t.record.deleted = true;
         t.deleted_at = d->now;
-        if (put_tenant(db, &t, NULL, e) != 0 ||
+        if (put_tenant(db, &t, NULL, e) != 0 || pauses_end_of_tenant(db, d->name, e) != 0 ||
             database_run(db, end_keys_sql, DB_VALUES(value_text(d->name), value_int(d->now)), e) !=
                     0 ||
             database_run(db, forget_keys_sql, DB_VALUES(value_int(d->now - REVOKED_KEPT)), e) != 0)

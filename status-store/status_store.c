@@ -23,6 +23,7 @@
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
 #include "status-store/registry_keys.h"
+#include "status-store/registry_pauses.h"
 #include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
@@ -133,6 +134,21 @@ static void on_key_record(void *owner, const struct key_record *k)
         after_seen(s, registry_seen_key(s->api.registry, k->id, k->v, &why), k->id, &why);
 }
 
+static void on_pause_record(void *owner, const struct pause_record *p)
+{
+        struct status_store *s = owner;
+        struct err why = {0};
+        after_seen(s, registry_seen_pause(s->api.registry, p, &why), p->key, &why);
+}
+
+/* Not before on_control_read: until then the registry may say what is over. */
+static void on_paused(void *owner, const char *key, bool paused)
+{
+        const struct status_store *s = owner;
+        if (s->api.unparker != NULL)
+                unparker_paused(s->api.unparker, key, paused);
+}
+
 static void on_control_read(void *owner)
 {
         const struct status_store *s = owner;
@@ -188,10 +204,14 @@ static int open_acts(struct status_store *s, struct err *e)
         link.login = c->operator_login;
         link.password = c->operator_password;
         if (c->operator_password == NULL) {
-                LOG_WARN("operator_password_file is not set: acts on jobs are refused");
+                LOG_WARN("operator_password_file is not set: acts on jobs, and the resume of"
+                         " types, are refused");
         } else {
                 s->operator= operator_create(&link, e);
                 if (s->operator== NULL)
+                        return -1;
+                s->api.unparker = unparker_create(&link, s->operator, s->api.registry, e);
+                if (s->api.unparker == NULL)
                         return -1;
         }
         const struct acts_config acts = {.registry = s->api.registry,
@@ -257,6 +277,8 @@ static int open_registry(struct status_store *s, struct err *e)
                 .registry = s->api.registry,
                 .changing = &s->api.changing,
                 .logins = &s->api.logins,
+                .paused = on_paused,
+                .owner = s,
                 .delete_after = c->tenant_delete_after};
         p.link.login = c->provision_login;
         p.link.password = c->provision_password;
@@ -293,6 +315,7 @@ static int follow_control(struct status_store *s, struct err *e)
         static const struct control_events compared = {.tenant = on_tenant_record,
                                                        .key = on_key_record,
                                                        .type = on_type_record,
+                                                       .pause = on_pause_record,
                                                        .ready = on_control_read};
         const struct control_events *on = s->api.registry != NULL ? &compared : &none;
         const struct amqp_settings *amqp = &s->settings->amqp;
@@ -337,6 +360,8 @@ static int open_ports(struct status_store *s, struct err *e)
                 gauges_show_audit(s->api.gauges, s->metrics, s->api.registry);
         if (open_operations(s, e) != 0)
                 return -1;
+        if (s->api.unparker != NULL)
+                unparker_measure(s->api.unparker, s->metrics);
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
@@ -381,6 +406,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         s->service = service;
         s->api.token = c->internal_token;
         s->api.tenants_max = c->tenants_max;
+        s->api.pauses_max = c->pauses_max;
         s->api.claims_waiting_max = (size_t)c->threads / 4;
         s->api.claim_limits = (struct claim_limits){.keep = c->claims_keep,
                                                     .lease = c->claims_lease,
@@ -414,7 +440,6 @@ static void stop_parts(struct status_store *s)
         operations_destroy(&s->api.operations);
         acts_keeper_destroy(&s->acts_keeper);
         acts_destroy(&s->api.acts);
-        operator_destroy(&s->operator);
         queue_sizes_destroy(&s->queue_sizes);
         lane_counts_destroy(&s->api.lane_counts);
         token_counts_destroy(&s->api.token_counts);
@@ -422,6 +447,8 @@ static void stop_parts(struct status_store *s)
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);
         provisioning_destroy(&s->api.provisioning);
+        unparker_destroy(&s->api.unparker);
+        operator_destroy(&s->operator);
         key_uses_destroy(&s->api.key_uses);
         follower_destroy(&s->follower);
         claim_settler_destroy(&s->claim_settler); /* after the last commit, which may add to it */

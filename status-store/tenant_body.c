@@ -94,11 +94,13 @@ int tenant_body_read(struct bytes body, enum body_kind kind, struct tenant *t,
 json_t *tenant_json(const struct tenant *t)
 {
         const struct tenant_record *r = &t->record;
-        return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:I, s:b, s:b, s:o}", "name", r->name,
-                         "rate", limit_rate_json(r->rate_count, r->rate_per), "burst",
+        return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:I, s:b, s:o, s:s?, s:b, s:o}", "name",
+                         r->name, "rate", limit_rate_json(r->rate_count, r->rate_per), "burst",
                          (json_int_t)r->burst, "max_running", limit_json(r->max_running),
                          "slots_version", limit_version_json(r->max_running, r->slots_version),
                          "max_pending", limit_json(r->max_pending), "weight", (json_int_t)r->weight,
-                         "paused", r->paused, "amqp_login", t->amqp_login, "created_at",
-                         limit_time_json(t->created_at));
+                         "paused", r->paused, "paused_at",
+                         limit_time_json(r->paused ? r->paused_at : 0), "paused_by",
+                         r->paused && r->by[0] != '\0' ? r->by : NULL, "amqp_login", t->amqp_login,
+                         "created_at", limit_time_json(t->created_at));
 }

@@ -352,6 +352,10 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
                 return;
         bool changes = t.record.paused != paused;
         t.record.paused = paused;
+        if (changes && paused) {
+                t.record.paused_at = clock_wall();
+                api_by(r, t.record.by);
+        }
         if (changes && change_tenant(a, &t, &why) != 0)
                 http_problem_err(r, &why);
         else

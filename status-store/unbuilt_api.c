@@ -15,6 +15,3 @@
 
 UNBUILT(stats_timeseries)
 UNBUILT(health_get)
-UNBUILT(types_pause)
-UNBUILT(types_resume)
-UNBUILT(pauses_list)

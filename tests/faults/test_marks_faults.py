@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marks and parked jobs when the broker or a consumer dies. The test acts in the place of the primary."""
+"""Marks and parked jobs when the broker or a consumer dies. The test makes the marks, in the place of the
+primary."""
 from harness.events import Events
 from harness.load import queues_are_on_disk
 from harness.operator_rig import Operator, events_of
+from harness.pauses import park, resume, unparked
 from harness.until import until
 
 MANY = 300
@@ -49,21 +51,18 @@ def test_a_cancelled_run_whose_consumer_dies_is_not_run_again(fresh_warren):
 
 
 def test_parking_goes_on_after_the_broker_was_killed(faulty_warren, tally):
+    """Amid the parking, and amid the way back."""
     warren = faulty_warren
-    operator = Operator(warren)
-    queue = operator.pause("echo")
-    until(lambda: warren.api.submit("echo", 1) and warren.depth(queue), 30, "the type is paused", every=0.1)
-    ids = [warren.api.submit("echo", 1)["id"] for _ in range(MANY)]
+    first, queue = park(warren, 1)
+    ids = first + [warren.api.submit("echo", 1)["id"] for _ in range(MANY)]
     restart(warren)
     until(lambda: warren.depth("jobs.acme.medium") == 0 and
           warren.consumer.metrics()["warren_deliveries_held"] == 0, 120, "all are parked")
-    operator.pause("echo", paused=False)
+    resume(warren, "echo")
+    until(lambda: unparked(warren) > 0, 30, "some are on their way", every=0.01)
+    restart(warren)
     events = Events(warren)
-
-    def ended():
-        operator.unpark(queue)  # again: some may be parked by a consumer that does not know it yet
-        return events.ended(ids) == set(ids)
-
-    events.until(ended, 120, "all have ended")
+    events.until(lambda: events.ended(ids) == set(ids), 120, "all have ended")
     events.close()
+    assert warren.depth(queue) == 0
     tally("broker kill -9 amid parking", ids, events.ended(ids), events.starts(set(ids)))

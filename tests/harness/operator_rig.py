@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts on jobs without a primary that makes them: publishes marks, copies and events by the operator's
-login, and pauses with their queues by the provisioning login."""
+login."""
 import contextlib
 import json
 
@@ -18,7 +18,6 @@ class Operator:
     def __init__(self, warren):
         self.warren = warren
         self.marked = 0
-        self.pauses = 0
 
     @contextlib.contextmanager
     def channel(self, login="warren-operator"):
@@ -61,34 +60,6 @@ class Operator:
         self.events(event("moved", id, attempt, copy=copy, by="key k1", why=why))
         self.mark({"tenant": "acme", "id": id, "run": 1, "attempt": attempt, "copy": copy, "why": why})
         return copy
-
-    def pause(self, type, tenant=None, paused=True, declared=True):
-        """Returns the name of the pause's queue, which is declared first."""
-        self.pauses += 1
-        queue = f"parked-tenant.{tenant}.{type}" if tenant else f"parked.{type}"
-        record = {"record": "pause", "key": f"type:{tenant + '/' if tenant else ''}{type}",
-                  "v": self.pauses, "paused": paused}
-        with self.channel("warren-provision") as channel:
-            if declared:
-                channel.exchange_declare(queue, "fanout", durable=True)
-                channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
-                channel.queue_bind(queue, queue)
-            channel.basic_publish("control", "", json.dumps(record), pika.BasicProperties(
-                user_id="warren-provision", delivery_mode=2, content_type="application/json"))
-        return queue
-
-    def unpark(self, queue):
-        """As the primary empties the queue of a pause that is over; returns the messages' headers."""
-        moved = []
-        with self.channel() as channel:
-            while True:
-                method, properties, body = channel.basic_get(queue)
-                if method is None:
-                    return moved
-                properties.user_id = "warren-operator"
-                channel.basic_publish("work", method.routing_key, body, properties)
-                channel.basic_ack(method.delivery_tag)
-                moved.append(properties.headers)
 
     def await_seen(self, number, *workers, timeout=30):
         """Until each of the programs has told that it has read up to that mark."""

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+from harness.pauses import pause, resume, set_paused
 from harness.until import until
 from harness.warren import Warren, default_handlers
-from why_rig import ask, await_code, await_end, pause_tenant, pause_type, seconds
+from why_rig import ask, await_code, await_end, seconds
 
 
 def with_limits(**concurrency):
@@ -51,24 +52,23 @@ def test_backoff(make_warren):
 
 
 def test_tenant_paused(whole):
-    whole.tenant("acme")
-    pause_tenant(whole, "acme", "pause")
+    set_paused(whole.api, "pause", "tenants/acme")
     job = whole.api.submit("noop")["id"]
     answer = await_code(whole, job, "tenant_paused")
     assert answer["text"] == "tenant acme is paused"
-    pause_tenant(whole, "acme", "resume")
+    set_paused(whole.api, "resume", "tenants/acme")
     await_end(whole, job)
 
 
-@pytest.mark.parametrize("key, of_tenant", [("type:sleep", False), ("type:acme/sleep", True)])
-def test_type_paused(whole, key, of_tenant):
-    pause_type(whole, key, True, 1)
+@pytest.mark.parametrize("tenant", [None, "acme"])
+def test_type_paused(whole, tenant):
+    pause(whole, "sleep", tenant)
     other = whole.api.submit("noop")["id"]
     job = whole.api.submit("sleep", {"ms": 0}, delay="200ms")["id"]
-    answer = await_code(whole, job, "type_paused", of_tenant=of_tenant)
-    assert answer["evidence"]["by"] == "key test0000" and answer["since"]
+    answer = await_code(whole, job, "type_paused", of_tenant=tenant is not None)
+    assert answer["evidence"]["by"] == f"key {whole.admin_key[3:11]}" and answer["since"]
     await_end(whole, other)
-    pause_type(whole, key, False, 2)
+    resume(whole, "sleep", tenant)
     until(lambda: ask(whole, job)["code"] != "type_paused", 30, "not paused any more")
     await_end(whole, job)
 

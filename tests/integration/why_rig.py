@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks why a job waits, and brings about what keeps it."""
 import calendar
-import json
 import time
-
-import pika
 
 from harness.until import until
 
@@ -42,23 +39,3 @@ def await_end(whole, id):
 def seconds(text):
     """An RFC 3339 time of the API, in seconds since the epoch."""
     return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) + float(text[19:-1])
-
-
-def pause_type(whole, key, paused, v):
-    """Publishes the record of a pause, as the primary does."""
-    record = {"record": "pause", "key": key, "v": v, "paused": paused,
-              "paused_at": time.time_ns() // 1_000_000, "by": "key test0000"}
-    with whole.pika("warren-provision") as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        channel.basic_publish("control", "", json.dumps(record), pika.BasicProperties(
-            user_id="warren-provision", content_type="application/json", delivery_mode=2))
-
-
-def pause_tenant(whole, tenant, verb):
-    """verb: pause or resume, at the primary."""
-    token = (whole.folder / "internal.token").read_text(encoding="utf-8").strip()
-    answer = whole.admin.session.post(
-        f"http://127.0.0.1:{whole.status_store.port}/internal/v1/tenants/{tenant}/{verb}?tenant=*",
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, timeout=30)
-    assert answer.status_code in (200, 202), answer.text
