@@ -91,14 +91,13 @@ def test_while_it_waits_or_is_asked_about(warren):
     warren.replica.hang()
     try:
         act(warren.api, "POST", f"{asked}/run-now")
-        cancel(warren, waits)
+        for id in (waits, *queued):
+            cancel(warren, id)
         cancel(warren, busy[0], "running")
         until(lambda: warren.api.get(busy[0])["status"] == "cancelled", 10, "a worker is free")
         began = time.monotonic()
         cancel(warren, picked)
         cancel(warren, asked)
-        for id in queued:
-            cancel(warren, id)
         assert time.monotonic() - began < 4, "nobody waited for the store"
     finally:
         warren.replica.go_on()
