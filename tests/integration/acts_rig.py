@@ -151,6 +151,7 @@ def noting(broker, folder, **settings):
     warren.starts = starts
     try:
         warren.start()
+        warren.tenant("acme")
         yield warren
     finally:
         warren.end()
@@ -176,8 +177,8 @@ def ask(warren, method, path, gateway=None, **options):
 
     def answered():
         answer = api.request(method, f"/jobs/{path}", **options)
-        return None if answer.status_code == 503 else answer
-    return until(answered, 30, f"{method} {path} is answered", every=0.1)
+        return [answer] if answer.status_code != 503 else None
+    return until(answered, 30, f"{method} {path} is answered", every=0.1)[0]
 
 
 def all_settled(warren, *consumers):
