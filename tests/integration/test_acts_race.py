@@ -87,20 +87,8 @@ def test_run_now_races_start(warren):
     assert set(codes) <= {202, 409}, codes
     for id, answer in found:
         assert warren.api.wait(id)["status"] == "completed"
-    time.sleep(0.6)  # the time by which a copy is put off
+    time.sleep(1.1)  # the time by which a copy is put off
     settled(warren)
-    twice = [id for id, _ in found if warren.starts(id) > 1]
-    for id in twice:
-        job = warren.api.get(id)
-        events = Events(warren)
-        events.until(lambda: len(events.of(id, "completed")) >= 2, 10)
-        print(job)
-        for line in events.of(id):
-            print(line)
-        for exchange, key, properties, _ in events.messages:
-            if properties.message_id == id:
-                print(exchange, key, properties.headers)
-        print([a.text for i, a in found if i == id])
     assert {warren.starts(id) for id, _ in found} == {1}
     print(f"run now while it starts: {dict(codes)}")
     assert codes[202], "some came before the start"
@@ -165,7 +153,7 @@ def test_two_operators_at_once(warren, one, two):
         assert 202 in (first.status_code, second.status_code)
         job = warren.api.wait(id)
         assert job["status"] == "completed" or one is CANCEL
-        assert job["status"] == "cancelled" or second.status_code == 202
+        assert job["status"] == "cancelled" or one is not CANCEL or second.status_code == 202
     time.sleep(0.9)
     settled(warren)
     for id in ids:
