@@ -210,6 +210,8 @@ static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
                end->copy <= d->copy && fold_key_compare(end, &row->failure) == 0;
 }
 
+static const char open_word[] = "open";
+
 static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d,
                                   msec as_of)
 {
@@ -219,13 +221,13 @@ static const char *delivery_state(const struct job_row *row, const struct delive
         if (row->finish.run == d->run && row->finish.closed > 0)
                 return is_buried(row, d) ? buried : "closed";
         if (w->run < d->run)
-                return "open";
+                return open_word;
         if (w->attempt > d->attempt || job_row_has_moved(row, d->run, d->attempt, d->copy))
                 return "superseded";
         if (is_retrying(row, d, as_of))
                 return "retrying";
         bool started = row->start.run == d->run && row->start.attempt == d->attempt;
-        return started && !job_row_is_given_back(row) ? "running" : "open";
+        return started && !job_row_is_given_back(row) ? "running" : open_word;
 }
 
 /* The list of last acts knows what the row, or the whole database, has lost. */
@@ -236,6 +238,42 @@ static const char *with_list(const char *word, enum moved_word listed)
         if (listed == MOVED_UNKNOWN || is_over)
                 return word;
         return listed == MOVED_ENDED ? "closed" : "superseded";
+}
+
+struct beginning {
+        bool is_there;
+};
+
+static void look_for_beginning(void *owner, const struct history_entry *h)
+{
+        struct beginning *b = owner;
+        b->is_there = b->is_there || h->kind != EVENT_DUE;
+}
+
+/* 1: more is known of the job than that its message came due; 0: its row was deleted, or rebuilt
+ * from a stream that has lost the rest, and that message has made it again; -1. */
+static int has_beginning(struct reader *r, const struct stored_job *job, struct err *e)
+{
+        struct beginning b = {.is_there = false};
+        AUTO_RESET *get = reader_query(r, "SELECT history FROM jobs WHERE seq = ?1",
+                                       DB_VALUES(value_int(job->seq)), e);
+        int found = db_step(get, e);
+        if (found != 1)
+                return found;
+        /* Where entries are missing, the row is that of an earlier version. */
+        bool complete = history_each(db_bytes(get, 0), look_for_beginning, &b);
+        return b.is_there || !complete || db_bytes(get, 0).length == 0;
+}
+
+/* NULL: failed. An open row that was made again says nothing of the acts that were in the first. */
+static const char *word_of(struct reader *r, const struct stored_job *job,
+                           const struct delivery_asked *d, msec as_of, struct err *e)
+{
+        const char *word = delivery_state(&job->row, d, as_of);
+        int known = word == open_word ? has_beginning(r, job, e) : 1;
+        if (known < 0)
+                return NULL;
+        return known == 1 ? word : "unknown";
 }
 
 static void write_burial(const struct job_row *row, struct buffer *out)
@@ -258,8 +296,10 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
         if (starts < 0 || state < 0)
                 return -1;
-        const char *word =
-                with_list(found == 1 ? delivery_state(row, d, as_of) : "unknown", d->listed);
+        const char *word = found == 1 ? word_of(r, &job, d, as_of, e) : "unknown";
+        if (word == NULL)
+                return -1;
+        word = with_list(word, d->listed);
         json_begin_object(out, NULL);
         json_put_string(out, "state", word);
         json_put_string(out, "worker", started ? row->worker : NULL);

@@ -116,6 +116,26 @@ static void the_list_knows_what_the_rows_have_lost(void **state)
         rig_close(&r);
 }
 
+/* Its first row, in which it was cancelled or moved, was deleted. */
+static void a_message_alone_says_nothing_of_earlier_acts(void **state)
+{
+        struct rig r;
+        struct job j = rig_job(ID, START);
+        struct job_message m;
+        (void)state;
+        rig_open(&r);
+        for (int i = 0; i < 2; i++) {
+                job_encode(&j, STATION_LANE_MOVE, START + 2 + i, &m);
+                message_add_int(&m.message, "x-due-at", START + 2 + i);
+                rig_fold(&r, &m);
+                check(&r, message(1, 0, MOVED_UNKNOWN), "unknown");
+        }
+        check(&r, message(1, 0, MOVED_ENDED), "closed");
+        rig_submit(&r, &j);
+        check(&r, message(1, 0, MOVED_UNKNOWN), "open");
+        rig_close(&r);
+}
+
 static void consumers_that_live_and_follow_the_marks_are_listed(void **state)
 {
         static const char *const records[] = {
@@ -185,6 +205,7 @@ int main(void)
                 cmocka_unit_test(a_copy_counts_once_it_is_confirmed),
                 cmocka_unit_test(the_retry_of_the_old_message_goes_on),
                 cmocka_unit_test(the_list_knows_what_the_rows_have_lost),
+                cmocka_unit_test(a_message_alone_says_nothing_of_earlier_acts),
                 cmocka_unit_test(consumers_that_live_and_follow_the_marks_are_listed),
                 cmocka_unit_test(what_consumers_have_seen_is_told_after_the_commit),
         };
