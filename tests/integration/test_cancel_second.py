@@ -2,6 +2,8 @@
 """What has not started within a second of the answer to its cancel never starts, at any consumer. One that could
 not be asked whether it has read the mark is named in the answer."""
 
+import time
+
 import pytest
 
 from acts_rig import act, all_settled, ask, at_once, noting
@@ -148,3 +150,21 @@ def test_a_lagging_consumer_is_named(warren):
     settled(warren)
     id = warren.api.submit("note", delay="1h")["id"]
     until(lambda: act(warren.api, "POST", f"{id}/cancel")["workers_behind"] == [], 20, "it reads them again")
+
+
+@pytest.mark.soak
+def test_one_that_was_stopped_for_long(warren):
+    """It counts as lost by then and is not waited for; when it goes on it asks all the same."""
+    busy, ids = wait_at_both(warren)
+    warren.other.hang()
+    try:
+        time.sleep(16)
+        for answer in at_once(*[lambda id=id: ask(warren, "POST", f"{id}/cancel") for id in ids]):
+            assert (answer.status_code, answer.json().get("workers_behind")) in ((202, []), (409, None)), answer.text
+    finally:
+        warren.other.go_on()
+    for id in busy + ids:
+        warren.api.wait(id)
+    settled(warren)
+    for id in ids:
+        assert warren.starts(id) == (warren.api.get(id)["status"] == "completed")
