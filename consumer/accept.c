@@ -326,7 +326,10 @@ void accept_judged(struct consumer *c, struct attempt *a, const struct duplicate
                 go_on(c, a, clock_wall());
                 break;
         case DUPLICATE_DROP:
-                finish_settle(c, a, SETTLE_ACK);
+                if (answer->forget)
+                        finish_forget(c, a, clock_wall());
+                else
+                        finish_settle(c, a, SETTLE_ACK);
                 break;
         case DUPLICATE_WAIT:
         case DUPLICATE_POSTPONE:

@@ -276,6 +276,22 @@ static const char *word_of(struct reader *r, const struct stored_job *job,
         return known == 1 ? word : "unknown";
 }
 
+/* 1: no message of the stream was missed: a job whose row is not there has ended; 0; -1. */
+static int is_whole(struct reader *r, struct err *e)
+{
+        AUTO_RESET *find = reader_query(
+                r, "SELECT 1 FROM position WHERE first_offset = 0 AND gaps = 0", NULL, e);
+        return db_step(find, e);
+}
+
+/* 1: the row is only there because an old message came due, whose job has ended; 0; -1. */
+static int is_to_be_forgotten(struct reader *r, bool alone, enum moved_word listed, struct err *e)
+{
+        if (!alone || listed == MOVED_UNKNOWN)
+                return 0;
+        return listed == MOVED_ENDED ? 1 : is_whole(r, e);
+}
+
 static void write_burial(const struct job_row *row, struct buffer *out)
 {
         json_put_string(out, "reason", reason_word(row->reason));
@@ -299,12 +315,18 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         const char *word = found == 1 ? word_of(r, &job, d, as_of, e) : "unknown";
         if (word == NULL)
                 return -1;
+        bool alone = found == 1 && strcmp(word, "unknown") == 0;
+        int forget = is_to_be_forgotten(r, alone, d->listed, e);
+        if (forget < 0)
+                return -1;
         word = with_list(word, d->listed);
         json_begin_object(out, NULL);
         json_put_string(out, "state", word);
         json_put_string(out, "worker", started ? row->worker : NULL);
         json_put_flag(out, "worker_alive", state == WORKER_ALIVE_NOW);
         json_put_int(out, "starts", starts);
+        if (forget == 1)
+                json_put_flag(out, "forget", true);
         if (word == buried)
                 write_burial(row, out);
         json_end(out);

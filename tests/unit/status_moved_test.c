@@ -31,6 +31,8 @@ static void tell_moved(struct rig *r, int64_t attempt, int64_t copy)
         tell(r, line);
 }
 
+static bool was_to_be_forgotten; /* in the last answer */
+
 static void check(struct rig *r, struct delivery_asked d, const char *want)
 {
         struct err e = {0};
@@ -44,6 +46,7 @@ static void check(struct rig *r, struct delivery_asked d, const char *want)
         AUTO_FREE char *state = xasprintf("{\"state\":\"%s\"", want);
         if (strncmp(out.data, state, strlen(state)) != 0)
                 fail_msg("%s, not %s", out.data, want);
+        was_to_be_forgotten = strstr(out.data, "\"forget\":true") != NULL;
 }
 
 /* A message that is to start this attempt of the first run. */
@@ -130,9 +133,15 @@ static void a_message_alone_says_nothing_of_earlier_acts(void **state)
                 rig_fold(&r, &m);
                 check(&r, message(1, 0, MOVED_UNKNOWN), "unknown");
         }
+        assert_false(was_to_be_forgotten);
         check(&r, message(1, 0, MOVED_ENDED), "closed");
+        assert_true(was_to_be_forgotten);
+        check(&r, message(1, 0, MOVED_SUPERSEDED), "superseded");
+        assert_true(was_to_be_forgotten);
         rig_submit(&r, &j);
         check(&r, message(1, 0, MOVED_UNKNOWN), "open");
+        check(&r, message(1, 0, MOVED_SUPERSEDED), "superseded");
+        assert_false(was_to_be_forgotten);
         rig_close(&r);
 }
 
