@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs that were acted on and come due when their rows and marks are gone: the list of the primary knows them. A
-delay of 14.5 s takes four legs: 10 s, twice 2 s, 500 ms. Marks live for 4 s, so legs of more than 2 s are asked about."""
+delay of 14.5 s takes four legs: 10 s, twice 2 s, 500 ms. Marks live for 4 s: legs of more than 2 s are asked about."""
 import time
 
 import pytest
