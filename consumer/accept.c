@@ -283,6 +283,16 @@ static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
         finish_publish(c, a);
 }
 
+/* Another copy of it does. The store does not know that before its handler has begun. */
+static bool runs_here(const struct consumer *c, const struct attempt *a,
+                      const struct duplicate_answer *answer, enum duplicate_step step)
+{
+        bool starts = step == DUPLICATE_RUN || step == DUPLICATE_RUN_AGAIN;
+
+        return starts && (a->job.copy > 0 || answer->state == DUPLICATE_RUNNING) &&
+               attempts_other_copy_runs(&c->attempts, a);
+}
+
 enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
                                  const struct duplicate_answer *answer)
 {
@@ -296,8 +306,7 @@ enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
                 is_possible_duplicate(c, a, clock_wall()) || marks_follow_is_blind(c->marks_follow);
         enum duplicate_step step = duplicate_judge(answer, c->worker, possible);
 
-        if (answer->state == DUPLICATE_RUNNING && step != DUPLICATE_WAIT &&
-            attempts_other_copy_runs(&c->attempts, a))
+        if (runs_here(c, a, answer, step))
                 step = DUPLICATE_WAIT;
         metric_increment(c->measures.checked, 1, verdicts[step]);
         a->checked = true;
@@ -317,7 +326,10 @@ void accept_judged(struct consumer *c, struct attempt *a, const struct duplicate
                 go_on(c, a, clock_wall());
                 break;
         case DUPLICATE_DROP:
-                finish_settle(c, a, SETTLE_ACK);
+                if (answer->forget)
+                        finish_forget(c, a, clock_wall());
+                else
+                        finish_settle(c, a, SETTLE_ACK);
                 break;
         case DUPLICATE_WAIT:
         case DUPLICATE_POSTPONE:

@@ -25,6 +25,7 @@
 enum departure {
         DEPART_COMPLETE,  /* the event `completed`, in a batch; then acked */
         DEPART_GIVE_BACK, /* the event `released`, in a batch; then requeued */
+        DEPART_FORGET,    /* the event `forgotten`, in a batch; then acked: it had ended before */
         DEPART_EXPIRE,    /* the event `cancelled`, in a batch; then acked */
         DEPART_CANCEL,    /* likewise: somebody cancelled it, before it started or while it ran */
         DEPART_RETRY,     /* to a delay exchange; counted as an attempt */

@@ -68,6 +68,7 @@ struct duplicate_answer {
         bool worker_alive;
         int64_t starts; /* by workers that then died */
         msec lag;       /* BEHIND: of the store */
+        bool forget;    /* the message that is asked about has made a row of an ended job again */
         /* BURIED: the reason. */
         enum reason reason;
         enum error_kind error_kind;

@@ -103,6 +103,7 @@ static const struct json_member answer_members[] = {
         ANSWER(state, read_state, .flags = JSON_REQUIRED),
         ANSWER(worker, json_read_copy, .flags = JSON_NULLABLE),
         ANSWER(worker_alive, json_read_flag),
+        ANSWER(forget, json_read_flag),
         ANSWER(starts, json_read_int, .most = JOB_COUNTER_MAX),
         ANSWER(reason, job_read_reason),
         ANSWER(error_kind, read_error_kind),

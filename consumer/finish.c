@@ -57,6 +57,7 @@ static void count(struct consumer *c, const struct attempt *a)
                          log_text("reason", reason_word(a->job.reason)),
                          log_bytes("error", a->job.error), log_text("trace", a->job.traceparent));
                 break;
+        case DEPART_FORGET:
         case DEPART_GIVE_BACK:
         case DEPART_HOP:
         case DEPART_FIRST_HOP:
@@ -124,6 +125,16 @@ void finish_cancel(struct consumer *c, struct attempt *a, msec now)
                 e.worker = bytes_of_text(c->worker);
         }
         attempt_hint(a, &e.hint);
+        events_add(c->events, &e, a);
+}
+
+void finish_forget(struct consumer *c, struct attempt *a, msec now)
+{
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        a->departure = DEPART_FORGET;
+        attempt_event(a, EVENT_FORGOTTEN, now, &e);
         events_add(c->events, &e, a);
 }
 

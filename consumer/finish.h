@@ -15,6 +15,9 @@ void finish_expire(struct consumer *c, struct attempt *a, msec now);
 /* Somebody has cancelled it, while it ran or before: publishes `cancelled`. As finish_expire, or
  * RUNNING or STOPPING and ended. */
 void finish_cancel(struct consumer *c, struct attempt *a, msec now);
+/* Its message has made the row of a job that ended long ago again: publishes `forgotten`. As
+ * finish_expire. */
+void finish_forget(struct consumer *c, struct attempt *a, msec now);
 /* Its handler was stopped: publishes `released`, and requeues it once that is confirmed. */
 void finish_give_back(struct consumer *c, struct attempt *a, msec now);
 /* Publishes the message that a departure_ function has prepared. */

@@ -12,7 +12,7 @@
 /* While the old message may start too, a copy waits so long: its mark is everywhere by then, and
  * the question at its due time sees a start of the old one. */
 #define OVERLAP ((msec)2 * MSEC_SECOND)
-#define PUT_OFF ((msec)500)
+#define PUT_OFF ((msec)1000)
 
 const struct act_refused *act_refused(enum act_refusal why)
 {

@@ -210,6 +210,8 @@ static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
                end->copy <= d->copy && fold_key_compare(end, &row->failure) == 0;
 }
 
+static const char open_word[] = "open";
+
 static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d,
                                   msec as_of)
 {
@@ -219,13 +221,13 @@ static const char *delivery_state(const struct job_row *row, const struct delive
         if (row->finish.run == d->run && row->finish.closed > 0)
                 return is_buried(row, d) ? buried : "closed";
         if (w->run < d->run)
-                return "open";
+                return open_word;
         if (w->attempt > d->attempt || job_row_has_moved(row, d->run, d->attempt, d->copy))
                 return "superseded";
         if (is_retrying(row, d, as_of))
                 return "retrying";
         bool started = row->start.run == d->run && row->start.attempt == d->attempt;
-        return started && !job_row_is_given_back(row) ? "running" : "open";
+        return started && !job_row_is_given_back(row) ? "running" : open_word;
 }
 
 /* The list of last acts knows what the row, or the whole database, has lost. */
@@ -236,6 +238,58 @@ static const char *with_list(const char *word, enum moved_word listed)
         if (listed == MOVED_UNKNOWN || is_over)
                 return word;
         return listed == MOVED_ENDED ? "closed" : "superseded";
+}
+
+struct beginning {
+        bool is_there;
+};
+
+static void look_for_beginning(void *owner, const struct history_entry *h)
+{
+        struct beginning *b = owner;
+        b->is_there = b->is_there || h->kind != EVENT_DUE;
+}
+
+/* 1: more is known of the job than that its message came due; 0: its row was deleted, or rebuilt
+ * from a stream that has lost the rest, and that message has made it again; -1. */
+static int has_beginning(struct reader *r, const struct stored_job *job, struct err *e)
+{
+        struct beginning b = {.is_there = false};
+        AUTO_RESET *get = reader_query(r, "SELECT history FROM jobs WHERE seq = ?1",
+                                       DB_VALUES(value_int(job->seq)), e);
+        int found = db_step(get, e);
+        if (found != 1)
+                return found;
+        /* Where entries are missing, the row is that of an earlier version. */
+        bool complete = history_each(db_bytes(get, 0), look_for_beginning, &b);
+        return b.is_there || !complete || db_bytes(get, 0).length == 0;
+}
+
+/* NULL: failed. An open row that was made again says nothing of the acts that were in the first. */
+static const char *word_of(struct reader *r, const struct stored_job *job,
+                           const struct delivery_asked *d, msec as_of, struct err *e)
+{
+        const char *word = delivery_state(&job->row, d, as_of);
+        int known = word == open_word ? has_beginning(r, job, e) : 1;
+        if (known < 0)
+                return NULL;
+        return known == 1 ? word : "unknown";
+}
+
+/* 1: no message of the stream was missed: a job whose row is not there has ended; 0; -1. */
+static int is_whole(struct reader *r, struct err *e)
+{
+        AUTO_RESET *find = reader_query(
+                r, "SELECT 1 FROM position WHERE first_offset = 0 AND gaps = 0", NULL, e);
+        return db_step(find, e);
+}
+
+/* 1: the row is only there because an old message came due, whose job has ended; 0; -1. */
+static int is_to_be_forgotten(struct reader *r, bool alone, enum moved_word listed, struct err *e)
+{
+        if (!alone || listed == MOVED_UNKNOWN)
+                return 0;
+        return listed == MOVED_ENDED ? 1 : is_whole(r, e);
 }
 
 static void write_burial(const struct job_row *row, struct buffer *out)
@@ -258,13 +312,21 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
         if (starts < 0 || state < 0)
                 return -1;
-        const char *word =
-                with_list(found == 1 ? delivery_state(row, d, as_of) : "unknown", d->listed);
+        const char *word = found == 1 ? word_of(r, &job, d, as_of, e) : "unknown";
+        if (word == NULL)
+                return -1;
+        bool alone = found == 1 && strcmp(word, "unknown") == 0;
+        int forget = is_to_be_forgotten(r, alone, d->listed, e);
+        if (forget < 0)
+                return -1;
+        word = with_list(word, d->listed);
         json_begin_object(out, NULL);
         json_put_string(out, "state", word);
         json_put_string(out, "worker", started ? row->worker : NULL);
         json_put_flag(out, "worker_alive", state == WORKER_ALIVE_NOW);
         json_put_int(out, "starts", starts);
+        if (forget == 1)
+                json_put_flag(out, "forget", true);
         if (word == buried)
                 write_burial(row, out);
         json_end(out);

@@ -41,7 +41,9 @@ struct delivery_asked {
 #define RETRY_GRACE ((msec)10 * MSEC_SECOND)
 
 /* What is said of a delivery needs its starts, ends, retries and burials, and not its submission,
- * which may be read after them, or never. Adds one object: state, worker, worker_alive, starts; for
- * a buried job also reason, error_kind and error. */
+ * which may be read after them, or never. Of a job of which only the message that is asked about
+ * was seen it is `unknown`. Adds one object: state, worker, worker_alive, starts; for a buried job
+ * also reason, error_kind and error; `forget` where that message has made the row of an ended job
+ * again. */
 int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec as_of,
                           struct buffer *out, struct err *e) MUST_CHECK;

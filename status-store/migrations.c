@@ -184,6 +184,8 @@ static const char from_8[] =
         "CREATE INDEX jobs_of ON jobs(tenant, type, shelf, created);"
         "CREATE INDEX jobs_waiting ON jobs(tenant, lane, created) WHERE state = 1;"
         "CREATE INDEX jobs_running ON jobs(type, tenant, lane) WHERE state = 2;"
+        "CREATE INDEX jobs_cancelling ON jobs(cancel_at)"
+        " WHERE cancel_at IS NOT NULL AND state IN (0, 1, 3);"
         "CREATE TABLE finds(seq INTEGER PRIMARY KEY, trace INTEGER, key INTEGER);"
         "DROP TABLE counts;"
         "CREATE TABLE counts(tenant INTEGER, type INTEGER, shelf INTEGER, n INTEGER NOT NULL,"

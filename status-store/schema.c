@@ -24,6 +24,8 @@ const char schema_tables[] =
         "CREATE INDEX jobs_running ON jobs(type, tenant, lane) WHERE state = 2;"
         "CREATE INDEX jobs_expires ON jobs(expires)"
         " WHERE expires IS NOT NULL AND state IN (0, 1, 3);" /* scheduled, pending, failed */
+        "CREATE INDEX jobs_cancelling ON jobs(cancel_at)"
+        " WHERE cancel_at IS NOT NULL AND state IN (0, 1, 3);"
         "CREATE TABLE bodies(place INTEGER PRIMARY KEY, payload BLOB);"
         "CREATE TABLE others(seq INTEGER, type TEXT, keys BLOB" FACTS_MEMBERS(COLUMN_DECLARED)
         ", PRIMARY KEY(seq, content)) WITHOUT ROWID;"

@@ -14,6 +14,7 @@
 #include "status-store/acts_keeper.h"
 #include "status-store/api.h"
 #include "status-store/audit_retention.h"
+#include "status-store/canceller.h"
 #include "status-store/claim_settler.h"
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
@@ -38,7 +39,7 @@ struct status_store {
         struct retention *retention;
         struct follower *follower;
         struct http_client *management;
-        struct sweeper *releaser, *expirer;
+        struct sweeper *releaser, *expirer, *canceller;
         struct claim_settler *claim_settler; /* the primary's, like those below */
         struct audit_retention *audit_retention;
         struct operator* operator; /* NULL: it has no password */
@@ -193,7 +194,10 @@ static int start_sweepers(struct status_store *s, struct err *e)
         if (s->releaser == NULL)
                 return -1;
         s->expirer = sweeper_create(&expirer, a->readers, a->markers, a->provisioning, e);
-        return s->expirer != NULL ? 0 : -1;
+        if (s->expirer == NULL)
+                return -1;
+        s->canceller = sweeper_create(&canceller, a->readers, a->markers, a->provisioning, e);
+        return s->canceller != NULL ? 0 : -1;
 }
 
 /* Without the operator's password nothing acts on jobs: an upgrade must not stop the primary. */
@@ -446,6 +450,7 @@ static void stop_parts(struct status_store *s)
         control_destroy(&s->api.control);
         sweeper_destroy(&s->releaser);
         sweeper_destroy(&s->expirer);
+        sweeper_destroy(&s->canceller);
         provisioning_destroy(&s->api.provisioning);
         unparker_destroy(&s->api.unparker);
         operator_destroy(&s->operator);

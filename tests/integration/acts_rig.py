@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts on jobs as a caller makes them, the marks they leave, and a consumer of another maker that tells how
 far it has read them."""
+import contextlib
+import datetime
 import json
 import threading
 import time
@@ -9,6 +11,7 @@ import pika
 import requests
 
 from harness.until import until
+from harness.warren import Warren, default_handlers
 
 ENDS = 2**53  # attempt and copy of a mark that ends a whole run
 
@@ -108,3 +111,84 @@ class Reader(threading.Thread):
     def end(self):
         self.ends.set()
         self.join()
+
+
+NOTE = 'echo >> "{ran}/$WARREN_JOB_ID"; {then}'
+LATER = {"base": "1h", "cap": "1h", "jitter": 0}
+
+
+def noting_handlers(folder):
+    """The default handlers, and types that write down each of their starts: `note` ends at once,
+    `gate` runs for a minute, `stubborn` too and ignores SIGTERM, `fails_once` fails at first and is tried
+    again at once, `fails_long` fails and is tried again in an hour, `fails_soon` in 2 s."""
+    ran = folder / "ran"
+    ran.mkdir(exist_ok=True)
+
+    def script(then, **more):
+        return {"exec": ["/bin/sh", "-c", NOTE.format(ran=ran, then=then)], **more}
+    handlers = default_handlers()
+    handlers["types"].update({
+        "note": script("exit 0"),
+        "gate": script("exec sleep 60"),
+        "stubborn": script("trap '' TERM; echo >> \"" + str(ran) + "/$WARREN_JOB_ID.deaf\"; "
+                           "while :; do sleep 0.1; done", grace="500ms"),
+        "fails_once": script('sleep 1; test "$WARREN_JOB_ATTEMPT" -gt 1'),
+        "fails_long": script("exit 1", retry=LATER),
+        "fails_soon": script("exit 1", retry={**LATER, "base": "2s", "cap": "2s"}),
+    })
+    return handlers
+
+
+@contextlib.contextmanager
+def noting(broker, folder, **settings):
+    """A Warren with noting_handlers; warren.starts(id) says how often a job was started."""
+    warren = Warren(broker, folder, settings=settings, start=False)
+    warren.write_handlers(noting_handlers(warren.folder))
+
+    def starts(id):
+        file = warren.folder / "ran" / id
+        return file.stat().st_size if file.exists() else 0
+    warren.starts = starts
+    try:
+        warren.start()
+        warren.tenant("acme")
+        yield warren
+    finally:
+        warren.end()
+
+
+def at_once(*calls):
+    """What the calls return, each made in a thread of its own, all at once."""
+    answers = [None] * len(calls)
+
+    def call(n):
+        answers[n] = calls[n]()
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def ask(warren, method, path, gateway=None, **options):
+    """A call, on a connection of its own, that returns the answer; again while too many act at once."""
+    api = warren.api_at(gateway or warren.gateway)
+
+    def answered():
+        answer = api.request(method, f"/jobs/{path}", **options)
+        return [answer] if answer.status_code != 503 else None
+    return until(answered, 30, f"{method} {path} is answered", every=0.1)[0]
+
+
+def all_settled(warren, *consumers):
+    """Until no consumer holds or runs a delivery, and nothing waits in the lanes."""
+    def idle():
+        found = [consumer.metrics() for consumer in consumers or (warren.consumer,)]
+        return not any(m["warren_deliveries_held"] or m["warren_workers_active"] for m in found)
+    until(idle, 60, "all is settled")
+
+
+def in_ms(ms):
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(milliseconds=ms)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

@@ -187,8 +187,8 @@ static void a_copy_waits_while_the_old_message_may_start(void **state)
         (void)state;
         assert_int_equal(judge('s', ACT_RUN_NOW).run_at, 0);
         assert_int_equal(judge('f', ACT_RUN_NOW).run_at, 0);
-        assert_int_equal(judge('n', ACT_RUN_NOW).run_at, NOW + 500);
-        assert_int_equal(judge('p', ACT_PRIORITY).run_at, NOW + 500);
+        assert_int_equal(judge('n', ACT_RUN_NOW).run_at, NOW + 1000);
+        assert_int_equal(judge('p', ACT_PRIORITY).run_at, NOW + 1000);
         assert_int_equal(judge('s', ACT_PRIORITY).run_at, NOW + HOUR);
         assert_int_equal(judge('p', ACT_MOVE).run_at, NOW + 2 * HOUR);
 }

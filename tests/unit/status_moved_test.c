@@ -31,6 +31,8 @@ static void tell_moved(struct rig *r, int64_t attempt, int64_t copy)
         tell(r, line);
 }
 
+static bool was_to_be_forgotten; /* in the last answer */
+
 static void check(struct rig *r, struct delivery_asked d, const char *want)
 {
         struct err e = {0};
@@ -44,6 +46,7 @@ static void check(struct rig *r, struct delivery_asked d, const char *want)
         AUTO_FREE char *state = xasprintf("{\"state\":\"%s\"", want);
         if (strncmp(out.data, state, strlen(state)) != 0)
                 fail_msg("%s, not %s", out.data, want);
+        was_to_be_forgotten = strstr(out.data, "\"forget\":true") != NULL;
 }
 
 /* A message that is to start this attempt of the first run. */
@@ -116,6 +119,32 @@ static void the_list_knows_what_the_rows_have_lost(void **state)
         rig_close(&r);
 }
 
+/* Its first row, in which it was cancelled or moved, was deleted. */
+static void a_message_alone_says_nothing_of_earlier_acts(void **state)
+{
+        struct rig r;
+        struct job j = rig_job(ID, START);
+        struct job_message m;
+        (void)state;
+        rig_open(&r);
+        for (int i = 0; i < 2; i++) {
+                job_encode(&j, STATION_LANE_MOVE, START + 2 + i, &m);
+                message_add_int(&m.message, "x-due-at", START + 2 + i);
+                rig_fold(&r, &m);
+                check(&r, message(1, 0, MOVED_UNKNOWN), "unknown");
+        }
+        assert_false(was_to_be_forgotten);
+        check(&r, message(1, 0, MOVED_ENDED), "closed");
+        assert_true(was_to_be_forgotten);
+        check(&r, message(1, 0, MOVED_SUPERSEDED), "superseded");
+        assert_true(was_to_be_forgotten);
+        rig_submit(&r, &j);
+        check(&r, message(1, 0, MOVED_UNKNOWN), "open");
+        check(&r, message(1, 0, MOVED_SUPERSEDED), "superseded");
+        assert_false(was_to_be_forgotten);
+        rig_close(&r);
+}
+
 static void consumers_that_live_and_follow_the_marks_are_listed(void **state)
 {
         static const char *const records[] = {
@@ -185,6 +214,7 @@ int main(void)
                 cmocka_unit_test(a_copy_counts_once_it_is_confirmed),
                 cmocka_unit_test(the_retry_of_the_old_message_goes_on),
                 cmocka_unit_test(the_list_knows_what_the_rows_have_lost),
+                cmocka_unit_test(a_message_alone_says_nothing_of_earlier_acts),
                 cmocka_unit_test(consumers_that_live_and_follow_the_marks_are_listed),
                 cmocka_unit_test(what_consumers_have_seen_is_told_after_the_commit),
         };
