@@ -16,7 +16,10 @@
 #define TRIAL_WAIT_MIN ((msec)5 * MSEC_SECOND)
 #define TRIAL_WAIT_MAX ((msec)5 * MSEC_MINUTE)
 
-enum { AT_ONCE = 64 /* on one channel */ };
+enum {
+        AT_ONCE = 64,      /* on one channel */
+        DOUBTED_MAX = 200, /* subscriptions of a link that are tried one by one: about a second */
+};
 
 struct sent {
         struct sent *prev, *next;
@@ -83,6 +86,12 @@ static void suspect(struct answers *a, const char *queue, bool certain, msec now
         if (q->wait > TRIAL_WAIT_MAX)
                 q->wait = TRIAL_WAIT_MAX;
         q->retry_at = now + q->wait;
+}
+
+void answers_doubt(struct answers *a, const char *queue, size_t subscriptions)
+{
+        if (subscriptions > 1 && subscriptions <= DOUBTED_MAX)
+                suspect(a, queue, false, clock_mono());
 }
 
 void answers_await(struct answers *a, const struct subscription *sub)
@@ -202,10 +211,8 @@ void answers_destroy(struct answers **answers)
 
         if (a == NULL)
                 return;
-        for (uint16_t c = DELIVERY_CHANNEL; c <= TRIAL_CHANNEL; c++) {
-                while (of(a, c)->list != NULL)
-                        drop_first(of(a, c));
-        }
+        for (int c = DELIVERY_CHANNEL; c <= TRIAL_CHANNEL; c++)
+                answers_lose(a, (uint16_t)c);
         HASH_ITER (hh, a->suspects, q, next) {
                 HASH_DEL(a->suspects, q);
                 free(q);

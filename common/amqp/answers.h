@@ -10,6 +10,10 @@
  * queues are suspects then: each is consumed alone on TRIAL_CHANNEL, where it holds up no other
  * queue, and goes to another channel once it has answered. One that does not answer there is tried
  * ever less often.
+ *
+ * The broker keeps the blocked channel for 65 s also when the connection has ended, and with it
+ * what it has given to that channel's consumers. So after a reconnect, which may be a restart of
+ * the broker, every queue is a suspect at first, unless there are too many.
  */
 #pragma once
 
@@ -38,6 +42,9 @@ msec answers_deadline(const struct answers *a); /* 0: none */
 /* After such a time. */
 void answers_restart_wait(struct answers *a, msec now);
 
+/* Makes it a suspect, to be tried at once, unless the link has no other subscription, or too many.
+ */
+void answers_doubt(struct answers *a, const char *queue, size_t subscriptions);
 /* When to try a suspect again; 0: it is none. */
 msec answers_retry_at(const struct answers *a, const char *queue);
 void answers_clear(struct answers *a, const char *queue);

@@ -198,6 +198,8 @@ int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, s
                 refuse(s, sub, why);
                 return 0;
         }
+        if (s->generation > 0 && !sub->source.stream && !name_set_has(&s->known, sub->queue))
+                answers_doubt(s->answers, sub->queue, HASH_COUNT(s->subscriptions));
         name_set_add(&s->known, sub->queue);
         return proceed(s, sub, ch, e);
 }
@@ -325,9 +327,7 @@ bool subscriber_is_renewed(const struct subscriber *s)
 
 static void lose_channel(struct subscriber *s, uint16_t channel)
 {
-        struct delivery_channel *d = channel_of(s, channel);
-
-        d->prefetch = 0;
+        channel_of(s, channel)->prefetch = 0;
         answers_lose(s->answers, channel);
         atomic_store(&s->live[channel - DELIVERY_CHANNEL], 0);
         acker_forget(s->acker, channel);
@@ -385,10 +385,10 @@ int subscriber_retry(struct subscriber *s, msec now, struct channel *ch, struct 
         s->retry_at = 0;
         HASH_ITER (hh, s->subscriptions, sub, next) {
                 bool refused = sub->state == SUBSCRIPTION_REFUSED;
-                bool due = sub->state == SUBSCRIPTION_WAITING || (refused && sub->retry_at <= now);
-                if (refused && !due)
+                if (refused && sub->retry_at > now)
                         put_off(s, sub, sub->retry_at);
-                else if (due && begin(s, sub, ch, e) < 0)
+                else if ((refused || sub->state == SUBSCRIPTION_WAITING) &&
+                         begin(s, sub, ch, e) < 0)
                         return -1;
         }
         return 0;
