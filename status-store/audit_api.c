@@ -78,9 +78,9 @@ static bool read_text(struct http_request *r, const char *name, const char *pref
 
         if (text == NULL)
                 return true;
-        if (text[0] == '\0' || strlen(prefix) + strlen(text) >= AUDIT_TEXT_SIZE)
+        int length = snprintf(out, AUDIT_TEXT_SIZE, "%s%s", prefix, text);
+        if (text[0] == '\0' || length >= AUDIT_TEXT_SIZE)
                 return refuse(r, name, "shorter, and not empty");
-        snprintf(out, AUDIT_TEXT_SIZE, "%s%s", prefix, text);
         return true;
 }
 
