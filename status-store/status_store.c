@@ -32,12 +32,13 @@ struct status_store {
         const struct settings *settings;
         struct service *service;
         struct store *store;
+        struct minutes_kept *minutes_kept;
         struct projection *projection;
         struct retention *retention;
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler;     /* the primary's, like those below */
+        struct claim_settler *claim_settler; /* the primary's, like those below */
         struct audit_retention *audit_retention;
         struct operator* operator; /* NULL: it has no password */
         struct seen *seen;
@@ -140,14 +141,19 @@ static void on_control_read(void *owner)
 
 static int open_projection(struct status_store *s, struct err *e)
 {
-        static const struct projection_events events = {
-                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed,
-                .seen = on_seen};
+        static const struct projection_events events = {.acts = on_acts,
+                                                        .changed = on_change,
+                                                        .passed = on_marker,
+                                                        .keyed = on_keyed,
+                                                        .seen = on_seen};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
         s->store = store_create(c->database, e);
         if (s->store == NULL)
+                return -1;
+        s->minutes_kept = minutes_kept_create(c->database, s->store, e);
+        if (s->minutes_kept == NULL)
                 return -1;
         s->projection = projection_create(s->store, (size_t)c->payload_max, e);
         if (s->projection == NULL)
@@ -377,6 +383,7 @@ static int begin(void *owner, struct service *service, struct err *e)
                 .link = amqp_link_config(&c->amqp, "status-store follow"),
                 .projection = s->projection,
                 .retention = s->retention,
+                .kept = s->minutes_kept,
                 .freshness = &s->api.freshness,
                 .silence = c->rewind_silence};
         s->follower = follower_create(&follow, service_loop(service), e);
@@ -440,6 +447,7 @@ static void end(void *owner)
         readers_destroy(&s->api.readers);
         retention_destroy(&s->retention);
         projection_destroy(&s->projection);
+        minutes_kept_destroy(&s->minutes_kept);
         store_destroy(&s->store);
 }
 

@@ -18,7 +18,7 @@
 enum { QUEUES_MAX = 4096 }; /* held; old ones are dropped beyond that */
 
 struct queue_count {
-        char queue[LIMIT_QUEUE_SIZE];
+        char queue[COUNTED_QUEUE_SIZE];
         int64_t ready; /* -1: not known */
         msec at;       /* of the answer; 0: none yet */
         bool asked;    /* the broker's answer is to come, with a pointer to this */

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * token_counts.h: how many messages are ready in queues that hold the tokens of limits, by passive
- * declare. A count is used for two seconds. The counts have a link of their own, with a login that
- * may look at those queues: a link answers declarations in order, and tokens must not wait.
+ * token_counts.h: how many messages are ready in queues that hold the tokens of limits, or parked
+ * jobs, by passive declare. A count is used for two seconds. The counts have a link of their own,
+ * with a login that may look at those queues: a link answers declarations in order, and tokens must
+ * not wait.
  */
 #pragma once
 
 #include "common/amqp/link.h"
 #include "common/model/limit_queue.h"
+#include "common/model/parked.h"
 
 struct token_counts;
+
+enum { COUNTED_QUEUE_SIZE = PARKED_QUEUE_SIZE };
+_Static_assert((int)COUNTED_QUEUE_SIZE >= (int)LIMIT_QUEUE_SIZE, "a queue of tokens fits");
 
 /* Loop thread, like token_counts_destroy. */
 struct token_counts *token_counts_create(const struct link_config *link, uv_loop_t *loop,
@@ -18,8 +23,8 @@ struct token_counts *token_counts_create(const struct link_config *link, uv_loop
 void token_counts_destroy(struct token_counts **t);
 
 struct token_count {
-        char queue[LIMIT_QUEUE_SIZE]; /* "": none is asked for */
-        int64_t ready;                /* -1: not known */
+        char queue[COUNTED_QUEUE_SIZE]; /* "": none is asked for */
+        int64_t ready;                  /* -1: not known */
 };
 /* Fills in what is known by `deadline`, of clock_mono. Nothing is within ten seconds of the link's
  * connect: a broker that has just started counts 0 in every queue. t NULL: nothing is known. Any

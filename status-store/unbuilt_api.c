@@ -13,7 +13,6 @@
         }
 /* clang-format on */
 
-UNBUILT(stats_timeseries)
 UNBUILT(health_get)
 UNBUILT(operations_cancel)
 UNBUILT(operations_run_now)
