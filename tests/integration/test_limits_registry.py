@@ -208,8 +208,8 @@ def test_limits_of_types(primary):
     row = patch(primary, "/types/send.mail", max_rate="10/1s")
     assert (row["max_running"], row["slots_version"], row["max_rate"], row["rate_version"]) == (
         50, 1, "10/1s", 1)
-    assert primary.request("GET", "/types/send.mail").json() == {"type": row}
-    assert listed()["send.mail"] == row
+    assert primary.request("GET", "/types/send.mail").json()["type"].items() >= row.items()
+    assert listed()["send.mail"].items() >= row.items()
     record = latest(primary, "type", "send.mail")
     assert record == {"record": "type", "key": "send.mail", "v": 3, "max_running": 50,
                       "slots_version": 1, "max_rate": {"count": 10, "per": "1s"},
