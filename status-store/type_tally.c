@@ -20,7 +20,7 @@ struct type_place {
 struct type_row {
         struct type_place place;
         struct type_counts counts;
-        bool dirty;
+        bool dirty, stored;
         UT_hash_handle hh;
 };
 
@@ -129,6 +129,7 @@ static struct type_row *find_row(struct type_tally *t, struct type_minute *m,
                 return NULL;
         }
         *is_new = found == 0;
+        row->stored = found == 1;
         HASH_ADD(hh, m->rows, place, sizeof(row->place), row);
         return row;
 }
@@ -172,19 +173,24 @@ int type_tally_find(struct type_tally *t, int64_t minute, const int64_t tenant_t
 
 static int write_row(struct type_tally *t, int64_t minute, struct type_row *row, struct err *e)
 {
+        static const char insert[] = "INSERT INTO type_minutes(minute, tenant, type, " TYPE_COLUMNS
+                                     ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        static const char update[] = "UPDATE type_minutes SET completed = ?4, failed = ?5,"
+                                     " dead = ?6, duration = ?7"
+                                     " WHERE minute = ?1 AND tenant = ?2 AND type = ?3";
         const int64_t *n = row->counts.count;
         AUTO_BUFFER duration = {0};
         histogram_pack(&row->counts.duration, &duration);
+        if (database_run(t->db, row->stored ? update : insert,
+                         DB_VALUES(value_int(minute), value_int(row->place.tenant),
+                                   value_int(row->place.type), value_int(n[TYPE_COMPLETED]),
+                                   value_int(n[TYPE_FAILED]), value_int(n[TYPE_DEAD]),
+                                   value_blob(buffer_bytes(&duration))),
+                         e) != 0)
+                return -1;
         row->dirty = false;
-        return database_run(
-                t->db,
-                "INSERT OR REPLACE INTO type_minutes(minute, tenant, type, " TYPE_COLUMNS
-                ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                DB_VALUES(value_int(minute), value_int(row->place.tenant),
-                          value_int(row->place.type), value_int(n[TYPE_COMPLETED]),
-                          value_int(n[TYPE_FAILED]), value_int(n[TYPE_DEAD]),
-                          value_blob(buffer_bytes(&duration))),
-                e);
+        row->stored = true;
+        return 0;
 }
 
 int type_tally_write(struct type_tally *t, struct err *e)
