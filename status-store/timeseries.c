@@ -58,7 +58,7 @@ int timeseries_write(struct reader *r, const struct timeseries *t, struct buffer
         int64_t current = t->now / MSEC_MINUTE / t->step * t->step;
         int64_t begin = current - (t->minutes + t->step - 1) / t->step * t->step;
         json_t *buckets = json_array();
-        json_auto_t *answer = json_pack("{s:I, s:o}", "step_seconds", (json_int_t)(t->step * 60),
+        json_auto_t *answer = json_pack("{s:I, s:o}", "step_seconds", (json_int_t)t->step * 60,
                                         "buckets", buckets);
         AUTO_RESET *rows = reader_query(r,
                                         "SELECT " MINUTE_COLUMNS ", minute FROM minutes"
