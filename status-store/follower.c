@@ -18,6 +18,7 @@ enum {
         BATCH_AGE = 50, /* ms between commits while messages keep coming */
         TICK = 50,
         RETENTION_EVERY = 60 * MSEC_SECOND,
+        KEEP_EVERY = 60 * MSEC_SECOND,
         RETRY_AFTER = 1000, /* ms after a write that failed */
         /* A tenant may publish messages of 1 MiB: a prefetch of those is 1 GB. Messages of the
          * usual size, about 1 KiB, never reach this limit. */
@@ -39,6 +40,7 @@ enum follow_state {
 struct follower {
         struct projection *projection;
         struct retention *retention;
+        struct minutes_kept *kept;
         struct freshness *freshness;
         msec silence;
 
@@ -47,6 +49,8 @@ struct follower {
         _Atomic(enum follow_state) state; /* written on the loop's thread */
         bool heard;                       /* a message has come since attaching */
         msec attached_at, heard_at, committed_at, broken_at, retained_at;
+        msec kept_at;     /* 0: not yet */
+        int64_t unsaved;  /* the oldest minute counted in since the last save */
         uv_check_t check; /* runs after the deliveries of one turn of the loop */
         struct alarm *tick, *wake;
 };
@@ -208,6 +212,18 @@ static void retain(struct follower *f, msec now)
                 f->retained_at = now;
 }
 
+/* What is open in the batch is not in the tables yet. */
+static void keep_minutes(struct follower *f)
+{
+        struct err why = {0};
+        int64_t oldest = projection_take_oldest_minute(f->projection);
+        f->unsaved = oldest < f->unsaved ? oldest : f->unsaved;
+        if (minutes_kept_save(f->kept, f->unsaved, &why) == 0)
+                f->unsaved = INT64_MAX;
+        else
+                LOG_WARN("the copy of the statistics was not written", log_err(&why));
+}
+
 static void on_tick(void *owner)
 {
         struct follower *f = owner;
@@ -219,6 +235,10 @@ static void on_tick(void *owner)
                 return;
         }
         retain(f, now);
+        if (f->kept_at == 0 || now - f->kept_at >= KEEP_EVERY) {
+                f->kept_at = now;
+                keep_minutes(f);
+        }
 }
 
 static void on_up(void *owner)
@@ -251,6 +271,8 @@ struct follower *follower_create(const struct follower_config *c, uv_loop_t *loo
         AUTO(follower) f = xcalloc(1, sizeof(*f));
         f->projection = c->projection;
         f->retention = c->retention;
+        f->kept = c->kept;
+        f->unsaved = INT64_MAX;
         f->freshness = c->freshness;
         f->silence = c->silence;
         struct link_config link = c->link;
@@ -283,6 +305,7 @@ void follower_destroy(struct follower **follower)
         if (f->link != NULL)
                 link_destroy(&f->link);
         commit(f);
+        keep_minutes(f);
         if (f->tick == NULL) { /* half-built */
                 free(f);
                 return;

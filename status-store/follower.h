@@ -16,6 +16,7 @@
 
 #include "common/amqp/link.h"
 #include "status-store/freshness.h"
+#include "status-store/minutes_kept.h"
 #include "status-store/projection.h"
 #include "status-store/retention.h"
 
@@ -23,15 +24,16 @@ struct follower;
 
 struct follower_config {
         struct link_config link;
-        struct projection *projection; /* borrowed, like the next two */
+        struct projection *projection; /* borrowed, like the next three */
         struct retention *retention;
+        struct minutes_kept *kept;
         struct freshness *freshness;
         msec silence; /* without the message it resumes at: then the stream was rewound */
 };
 
 struct follower *follower_create(const struct follower_config *c, uv_loop_t *loop,
                                  struct err *e) MUST_CHECK;
-/* Commits what has been folded. */
+/* Commits what has been folded, and saves its statistics. */
 void follower_destroy(struct follower **f);
 /* Any thread. True while it folds the stream and its link is up. */
 bool follower_is_ready(const struct follower *f, struct err *why);

@@ -44,6 +44,14 @@ static msec submission_time(const struct job_change *c)
         return outside || c->row->born == 0 || c->row->born > came ? came : c->row->born;
 }
 
+static void count_of_type(struct tally *t, const struct job_change *c, enum type_count what)
+{
+        const struct tally_type of = {c->tenant, c->type, c->event->at, c->now};
+        tally_type(t, &of, what);
+        if (what == TYPE_COMPLETED)
+                tally_type_duration(t, &of, c->event->ms);
+}
+
 static void count_once(struct tally *t, const struct job_change *c, const struct milestones *now)
 {
         const struct event *e = c->event;
@@ -52,9 +60,12 @@ static void count_once(struct tally *t, const struct job_change *c, const struct
         if (now->completed && !c->was.completed) {
                 tally_count(t, c->tenant, TALLY_COMPLETED, e->at, c->now);
                 tally_observe(t, c->tenant, TALLY_DURATION, e->ms, e->at, c->now);
+                count_of_type(t, c, TYPE_COMPLETED);
         }
-        if (now->dead && !c->was.dead)
+        if (now->dead && !c->was.dead) {
                 tally_count(t, c->tenant, TALLY_DEAD, e->at, c->now);
+                count_of_type(t, c, TYPE_DEAD);
+        }
 }
 
 /* What is measured from when the job was due. */
@@ -76,8 +87,10 @@ static void count_attempt(struct tally *t, const struct job_change *c)
         bool failed = e->kind == EVENT_FAILED ||
                       (e->kind == EVENT_DEAD &&
                        (e->reason == REASON_PERMANENT || e->reason == REASON_EXHAUSTED));
-        if (c->attempt_ended && failed)
+        if (c->attempt_ended && failed) {
                 tally_count(t, c->tenant, TALLY_FAILED, e->at, c->now);
+                count_of_type(t, c, TYPE_FAILED);
+        }
         if (c->attempt_ended && e->kind == EVENT_FAILED)
                 tally_count(t, c->tenant, TALLY_RETRIED, e->at, c->now);
 }

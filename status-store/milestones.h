@@ -22,7 +22,7 @@ struct milestones milestones_of(const struct job_row *row);
 
 /* An event, and the row that it was folded into. */
 struct job_change {
-        int64_t tenant; /* in `names` */
+        int64_t tenant, type; /* in `names`; type 0: not known yet */
         const struct job_row *row;
         const struct event *event;
         struct milestones was; /* before the event */

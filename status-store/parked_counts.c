@@ -78,3 +78,20 @@ int64_t parked_counts_of(const struct parked_counts *p, const char *tenant)
         }
         return p->known ? sum : -1;
 }
+
+int64_t parked_counts_of_type(const struct parked_counts *p, const char *tenant, const char *type)
+{
+        bool all = strcmp(tenant, "*") == 0;
+        int64_t sum = 0;
+
+        for (size_t i = 0; i < p->count; i++) {
+                const struct parked_count *one = &p->list[i];
+                bool of_others = !all && one->tenant[0] == '\0';
+                if (strcmp(one->type, type) != 0 || (of_others && !one->pause.paused))
+                        continue;
+                if (of_others || one->jobs < 0)
+                        return -1;
+                sum += one->jobs;
+        }
+        return p->known ? sum : -1;
+}

@@ -119,6 +119,11 @@ const struct position *projection_position(const struct projection *p)
         return &p->position;
 }
 
+int64_t projection_take_oldest_minute(struct projection *p)
+{
+        return tally_take_oldest(p->tally);
+}
+
 const struct position *projection_next(const struct projection *p)
 {
         return &p->next;
@@ -354,6 +359,7 @@ static void fold_event(void *owner, const struct event *e)
                 j->type = type_ref(p, row);
         if (!repeats_history(p))
                 milestones_count(p->tally, &(struct job_change){.tenant = j->key.tenant,
+                                                                .type = j->type,
                                                                 .row = row,
                                                                 .event = e,
                                                                 .was = was,

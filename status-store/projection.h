@@ -51,6 +51,8 @@ void projection_forget(struct projection *p);
 const struct position *projection_position(const struct projection *p);
 /* With the batch. */
 const struct position *projection_next(const struct projection *p);
+/* The oldest minute that commits counted in since this was asked last; INT64_MAX: none did. */
+int64_t projection_take_oldest_minute(struct projection *p);
 /* The stream was rewound: the next message is its first. Rows stay; events that are folded again
  * change no row and are not counted again. */
 int projection_rewind(struct projection *p, struct err *e) MUST_CHECK;

@@ -35,6 +35,7 @@ struct status_store {
         const struct settings *settings;
         struct service *service;
         struct store *store;
+        struct minutes_kept *minutes_kept;
         struct projection *projection;
         struct retention *retention;
         struct follower *follower;
@@ -168,6 +169,9 @@ static int open_projection(struct status_store *s, struct err *e)
                                                 .keep_dead = c->keep_dead};
         s->store = store_create(c->database, e);
         if (s->store == NULL)
+                return -1;
+        s->minutes_kept = minutes_kept_create(c->database, s->store, e);
+        if (s->minutes_kept == NULL)
                 return -1;
         s->projection = projection_create(s->store, (size_t)c->payload_max, e);
         if (s->projection == NULL)
@@ -424,6 +428,7 @@ static int begin(void *owner, struct service *service, struct err *e)
                 .link = amqp_link_config(&c->amqp, "status-store follow"),
                 .projection = s->projection,
                 .retention = s->retention,
+                .kept = s->minutes_kept,
                 .freshness = &s->api.freshness,
                 .silence = c->rewind_silence};
         s->follower = follower_create(&follow, service_loop(service), e);
@@ -490,6 +495,7 @@ static void end(void *owner)
         readers_destroy(&s->api.readers);
         retention_destroy(&s->retention);
         projection_destroy(&s->projection);
+        minutes_kept_destroy(&s->minutes_kept);
         store_destroy(&s->store);
 }
 

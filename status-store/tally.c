@@ -34,13 +34,18 @@ struct minute {
 struct tally {
         struct shelf_count *shelves;
         struct minute *minutes;
+        struct type_tally *types;
+        int64_t oldest; /* see tally_take_oldest */
         struct database *db;
+        struct err failure; /* of a row of a type that was not read */
 };
 
 struct tally *tally_create(struct database *db)
 {
         struct tally *t = xcalloc(1, sizeof(*t));
         t->db = db;
+        t->types = type_tally_create(db);
+        t->oldest = INT64_MAX;
         return t;
 }
 
@@ -49,11 +54,12 @@ void tally_destroy(struct tally **t)
         if (*t == NULL)
                 return;
         tally_clear(*t);
+        type_tally_destroy(&(*t)->types);
         free(*t);
         *t = NULL;
 }
 
-void tally_clear(struct tally *t)
+static void clear_batch(struct tally *t)
 {
         struct shelf_count *s, *next_shelf;
         HASH_ITER (hh, t->shelves, s, next_shelf) {
@@ -65,6 +71,20 @@ void tally_clear(struct tally *t)
                 HASH_DEL(t->minutes, m);
                 free(m);
         }
+        err_clear(&t->failure);
+}
+
+void tally_clear(struct tally *t)
+{
+        clear_batch(t);
+        type_tally_clear(t->types);
+}
+
+int64_t tally_take_oldest(struct tally *t)
+{
+        int64_t oldest = t->oldest;
+        t->oldest = INT64_MAX;
+        return oldest;
 }
 
 static struct shelf_count *find_shelf(struct tally *t, const struct shelf_key *key)
@@ -133,20 +153,56 @@ void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec 
         histogram_add(&minute_counts(t, minute, TENANT_ALL)->times[which], value);
 }
 
+/* False: it is too old, or its rows cannot be read. */
+static bool find_type(struct tally *t, const struct tally_type *of, struct type_rows *rows)
+{
+        const int64_t tenant_type[2] = {of->tenant, of->type};
+        msec at = of->at > of->now ? of->now : of->at;
+        if (at < of->now - TALLY_TYPES_KEPT || err_is_set(&t->failure))
+                return false;
+        return type_tally_find(t->types, at / MSEC_MINUTE, tenant_type, rows, &t->failure) == 0;
+}
+
+void tally_type(struct tally *t, const struct tally_type *of, enum type_count what)
+{
+        struct type_rows rows;
+        if (!find_type(t, of, &rows))
+                return;
+        rows.tenants->count[what]++;
+        rows.all->count[what]++;
+}
+
+void tally_type_duration(struct tally *t, const struct tally_type *of, msec value)
+{
+        struct type_rows rows;
+        if (!find_type(t, of, &rows))
+                return;
+        histogram_add(&rows.tenants->duration, value);
+        histogram_add(&rows.all->duration, value);
+}
+
+/* Most counts have a row: to update it takes one search, and an upsert two. */
+static int write_shelf(struct tally *t, const struct shelf_count *s, struct err *e)
+{
+        const struct db_value *values = DB_VALUES(value_int(s->key.tenant), value_int(s->key.type),
+                                                  value_int(s->key.shelf), value_int(s->by));
+        if (database_run(t->db,
+                         "UPDATE counts SET n = n + ?4 WHERE tenant = ?1 AND type = ?2"
+                         " AND shelf = ?3",
+                         values, e) != 0)
+                return -1;
+        if (sqlite3_changes(database_handle(t->db)) > 0)
+                return 0;
+        return database_run(t->db,
+                            "INSERT INTO counts(tenant, type, shelf, n) VALUES(?1, ?2, ?3, ?4)",
+                            values, e);
+}
+
 static int write_shelves(struct tally *t, struct err *e)
 {
-        for (struct shelf_count *s = t->shelves; s != NULL; s = s->hh.next) {
-                if (s->by == 0)
-                        continue;
-                if (database_run(t->db,
-                                 "INSERT INTO counts(tenant, type, shelf, n)"
-                                 " VALUES(?1, ?2, ?3, ?4)"
-                                 " ON CONFLICT DO UPDATE SET n = n + excluded.n",
-                                 DB_VALUES(value_int(s->key.tenant), value_int(s->key.type),
-                                           value_int(s->key.shelf), value_int(s->by)),
-                                 e) != 0)
+        for (struct shelf_count *s = t->shelves; s != NULL; s = s->hh.next)
+                if (s->by != 0 && write_shelf(t, s, e) != 0)
                         return -1;
-        }
         return 0;
 }
 
@@ -210,13 +266,19 @@ static int write_minute(struct tally *t, struct minute *m, struct err *e)
 
 int tally_write(struct tally *t, struct err *e)
 {
+        if (err_is_set(&t->failure))
+                return err_set(e, t->failure.code, "%s", t->failure.text);
         if (write_shelves(t, e) != 0)
                 return -1;
         for (struct minute *m = t->minutes; m != NULL; m = m->hh.next) {
                 int wrote = m->key.minute == 0 ? write_total(t, m, e) : write_minute(t, m, e);
                 if (wrote != 0)
                         return -1;
+                if (m->key.minute != 0 && m->key.minute < t->oldest)
+                        t->oldest = m->key.minute;
         }
-        tally_clear(t);
+        if (type_tally_write(t->types, e) != 0)
+                return -1;
+        clear_batch(t);
         return 0;
 }

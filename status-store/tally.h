@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/db/database.h"
 #include "status-store/histogram.h"
+#include "status-store/type_tally.h"
 
 enum tally_what {
         TALLY_SUBMITTED,
@@ -51,6 +52,16 @@ void tally_shelf(struct tally *t, int64_t tenant, int64_t type, int shelf, int b
 void tally_count(struct tally *t, int64_t tenant, enum tally_what what, msec at, msec now);
 void tally_observe(struct tally *t, int64_t tenant, enum tally_time which, msec value, msec at,
                    msec now);
+/* Likewise, of a type: one older than TALLY_TYPES_KEPT does not count. type 0: unknown. */
+struct tally_type {
+        int64_t tenant, type;
+        msec at, now;
+};
+void tally_type(struct tally *t, const struct tally_type *of, enum type_count what);
+void tally_type_duration(struct tally *t, const struct tally_type *of, msec value);
 /* Adds everything to the tables, in the open transaction, and clears the tally. */
 int tally_write(struct tally *t, struct err *e) MUST_CHECK;
+/* Drops what was not written, with the batch. */
 void tally_clear(struct tally *t);
+/* The oldest minute that was written since this was asked last; INT64_MAX: none was. */
+int64_t tally_take_oldest(struct tally *t);

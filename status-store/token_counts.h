@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * token_counts.h: how many messages are ready in queues that hold the tokens of limits, or
- * parked jobs, by passive declare. A count is used for two seconds. The counts have a link of their
- * own, with a login that may look at those queues: a link answers declarations in order, and tokens
- * must not wait.
+ * token_counts.h: how many messages are ready in queues that hold the tokens of limits, or parked
+ * jobs, by passive declare. A count is used for two seconds. The counts have a link of their own,
+ * with a login that may look at those queues: a link answers declarations in order, and tokens must
+ * not wait.
  */
 #pragma once
 

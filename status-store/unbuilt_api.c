@@ -13,5 +13,4 @@
         }
 /* clang-format on */
 
-UNBUILT(stats_timeseries)
 UNBUILT(health_get)

@@ -32,6 +32,11 @@ QUEUES = {"next_cursor": "acme", "queues": [
     {"tenant": "idle", "paused": False, "lanes": [dict(LANE, ready=None, running=0, waiting=0)],
      "slots": None, "rate": None, "drain_seconds": None}]}
 
+TIMES = {"p50": 30, "p95": 61, "p99": 120}
+BUCKET = {"at": "2026-01-01T00:00:00.000Z", "submitted": 12, "completed": 11, "failed_attempts": 1, "retried": 1,
+          "dead": 0, "latency_ms": TIMES, "wait_ms": {"p50": None, "p95": None, "p99": None}, "duration_ms": TIMES}
+SERIES = {"step_seconds": 60, "buckets": [BUCKET, {**BUCKET, "partial": True}]}
+
 
 @pytest.fixture()
 def service():
@@ -58,6 +63,7 @@ def cells(done):
     (["workers", "--running"], "/workers", WORKERS),
     (["workers", "--limit", "3", "--cursor", "host-a/1"], "/workers?limit=3&cursor=host-a%2F1", WORKERS),
     (["queues"], "/queues", QUEUES),
+    (["stats", "--minutes", "10", "--step", "5"], "/stats/timeseries?minutes=10&step=5", SERIES),
     (["queues", "--tenant", "acme"], "/queues?tenant=acme", QUEUES),
 ])
 def test_what_is_asked(service, warren, words, path, answer):
@@ -115,3 +121,11 @@ def test_queues_are_shown(service, warren):
     assert " ".join(shown[2]) == "idle - - - - - - -"
     assert " ".join(shown[3]) == "more: --cursor acme"
     assert len(shown) == 4
+
+
+def test_a_series_has_a_row_for_each_bucket(service, warren):
+    service.answers["GET", "/api/v1/stats/timeseries"] = (200, SERIES)
+    done = warren("stats", "--minutes", "2")
+    assert cells(done)[0][:3] == ["AT", "SUBMITTED", "COMPLETED"]
+    assert cells(done)[1:] == [[BUCKET["at"], "12", "11", "1", "0", "30ms", "61ms", "120ms"]] * 2
+    assert warren("stats", "--step", "5").returncode == EXIT["usage"]

@@ -73,8 +73,17 @@ static const struct option list_options[] = {
         {0},
 };
 
+static const struct option type_list_options[] = {
+        {"tenant", "NAME", "as this tenant sees them (admin key only)", .member = "tenant"},
+        {"limit", "N", "list at most N (up to 1000)", .member = "limit"},
+        {"cursor", "CURSOR", "continue a list at the cursor that it printed", .member = "cursor"},
+        {0},
+};
+
 static const struct option stats_options[] = {
         {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
+        {"minutes", "N", "show the last N minutes instead (up to 1440)", .member = "minutes"},
+        {"step", "N", "with --minutes: a row for N minutes", "1 2 5 10 15 30 60", .member = "step"},
         {0},
 };
 
@@ -344,9 +353,9 @@ const struct command command_table[] = {
          command_tenant_rm},
         {"tenant", "slots", "NAME", 1, 1, "make new tokens for its max running", NULL,
          SLOTS_MORE, command_tenant_slots},
-        {"type", "list", "", 0, 0, "list the job types that have a limit", NULL, NULL,
-         command_type_list},
-        {"type", "show", "TYPE", 1, 1, "show the limits of a job type", NULL, NULL,
+        {"type", "list", "", 0, 0, "list job types: jobs, workers, last hour, limits",
+         type_list_options, NULL, command_type_list},
+        {"type", "show", "TYPE", 1, 1, "show a job type and its last hour", NULL, NULL,
          command_type_show},
         {"type", "set", "TYPE", 1, 1, "change the limits of a job type", type_set_options,
          "Each limit counts over all tenants and consumers. A consumer's own limit is the\n"
