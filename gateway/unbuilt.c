@@ -13,5 +13,4 @@
         }
 /* clang-format on */
 
-UNBUILT(health_get)
 UNBUILT(own_tenant_act)

@@ -42,6 +42,7 @@ struct api {
         struct provisioning *provisioning; /* likewise */
         struct key_uses *key_uses;         /* likewise */
         struct acts *acts;                 /* likewise */
+        struct health_watch *health_watch; /* likewise */
         struct acts_gauges *acts_gauges;   /* likewise */
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */

@@ -101,6 +101,11 @@ static const struct config_key keys[] = {
          .help = "primary: most types, and types of a tenant, that were ever paused; each has a "
                  "queue",
          AT(pauses_max)},
+        {.name = "health_every", .kind = CONFIG_MSEC, .fallback = "1m", .min = MSEC_SECOND,
+         .max = MSEC_HOUR,
+         .help = "primary: how often the broker's queues, topology and tokens are checked while "
+                 "somebody reads /health; else ten times as rarely",
+         AT(health_every)},
         {.name = "bootstrap_admin_key_file", .kind = CONFIG_TEXT, .fallback = "",
          .help = "primary: if there is no admin key, make one and write it to this file",
          AT(bootstrap_admin_key_file)},

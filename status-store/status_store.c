@@ -18,6 +18,7 @@
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
+#include "status-store/health_watch.h"
 #include "status-store/job_tenant.h"
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
@@ -37,7 +38,7 @@ struct status_store {
         struct follower *follower;
         struct http_client *management;
         struct sweeper *releaser, *expirer;
-        struct claim_settler *claim_settler;     /* the primary's, like those below */
+        struct claim_settler *claim_settler; /* the primary's, like those below */
         struct audit_retention *audit_retention;
         struct operator* operator; /* NULL: it has no password */
         struct seen *seen;
@@ -140,9 +141,11 @@ static void on_control_read(void *owner)
 
 static int open_projection(struct status_store *s, struct err *e)
 {
-        static const struct projection_events events = {
-                .acts = on_acts, .changed = on_change, .passed = on_marker, .keyed = on_keyed,
-                .seen = on_seen};
+        static const struct projection_events events = {.acts = on_acts,
+                                                        .changed = on_change,
+                                                        .passed = on_marker,
+                                                        .keyed = on_keyed,
+                                                        .seen = on_seen};
         const struct settings *c = s->settings;
         const struct retention_settings keep = {.keep_ended = c->keep_ended,
                                                 .keep_dead = c->keep_dead};
@@ -309,6 +312,24 @@ static void answered(void *owner, const struct http_route *route, int status, in
         gauges_answered(a->gauges, route, status, us);
 }
 
+static int watch_health(struct status_store *s, struct err *e)
+{
+        const struct settings *c = s->settings;
+        const struct health_watch_config config = {.readers = s->api.readers,
+                                                   .freshness = &s->api.freshness,
+                                                   .registry = s->api.registry,
+                                                   .control = s->api.control,
+                                                   .provisioning = s->api.provisioning,
+                                                   .management = s->management,
+                                                   .vhost = c->vhost,
+                                                   .every = c->health_every,
+                                                   .metrics = s->metrics};
+        if (!c->primary)
+                return 0;
+        s->api.health_watch = health_watch_create(&config, e);
+        return s->api.health_watch != NULL ? 0 : -1;
+}
+
 static int open_ports(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
@@ -323,6 +344,8 @@ static int open_ports(struct status_store *s, struct err *e)
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
+        if (watch_health(s, e) != 0)
+                return -1;
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,
@@ -390,10 +413,13 @@ static int begin(void *owner, struct service *service, struct err *e)
 /* Stops serving and following, and commits what was folded. */
 static void stop_parts(struct status_store *s)
 {
+        if (s->management != NULL)
+                http_client_stop(s->management);
         acts_close(s->api.acts); /* what waits for the broker, so that the server ends soon */
         operator_stop(s->operator);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
+        health_watch_destroy(&s->api.health_watch);
         acts_keeper_destroy(&s->acts_keeper);
         acts_destroy(&s->api.acts);
         operator_destroy(&s->operator);

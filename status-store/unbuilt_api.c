@@ -14,7 +14,6 @@
 /* clang-format on */
 
 UNBUILT(stats_timeseries)
-UNBUILT(health_get)
 UNBUILT(operations_cancel)
 UNBUILT(operations_run_now)
 UNBUILT(operations_list)

@@ -290,3 +290,13 @@ void control_each_tenant(struct control *c,
                         each(owner, &entry->record.tenant);
         pthread_mutex_unlock(&c->mutex);
 }
+
+void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
+                        void *owner)
+{
+        pthread_mutex_lock(&c->mutex);
+        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
+                if (entry->record.kind == RECORD_PAUSE)
+                        each(owner, &entry->record.pause);
+        pthread_mutex_unlock(&c->mutex);
+}

@@ -46,3 +46,6 @@ enum pause control_pause(struct control *c, const char *tenant, const char *type
  * call control_*. */
 void control_each_tenant(struct control *c,
                          void (*each)(void *owner, const struct tenant_record *t), void *owner);
+/* The same for every pause of a type that was ever made. */
+void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
+                        void *owner);
