@@ -5,6 +5,7 @@
 #include "gateway/health_view.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "common/base/json_path.h"
@@ -12,14 +13,14 @@
 #include "common/base/own.h"
 
 #define ASK_TIMEOUT ((msec)3 * MSEC_SECOND)
-#define VALID_FOR ((msec)MSEC_SECOND)
 
 #define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
 
 struct health_view {
-        pthread_mutex_t mutex;     /* guards the rest; held while the services are asked */
-        struct findings *services; /* of the last answers, with those about whether they answer */
-        msec asked_at;             /* 0: never */
+        pthread_mutex_t mutex;     /* guards the rest */
+        pthread_cond_t news;       /* of `ended` */
+        uint64_t begun, ended;     /* rounds of questions to the services */
+        struct findings *services; /* of the last round, with those about whether they answer */
         struct findings *own;      /* the last ones */
 };
 
@@ -34,6 +35,7 @@ struct health_view *health_view_create(void)
         struct health_view *v = xcalloc(1, sizeof(*v));
 
         pthread_mutex_init(&v->mutex, NULL);
+        pthread_cond_init(&v->news, NULL);
         v->services = findings_create();
         v->own = findings_create();
         return v;
@@ -45,6 +47,7 @@ void health_view_destroy(struct health_view **view)
 
         if (v == NULL)
                 return;
+        pthread_cond_destroy(&v->news);
         pthread_mutex_destroy(&v->mutex);
         findings_destroy(&v->services);
         findings_destroy(&v->own);
@@ -82,7 +85,7 @@ static void ask(const struct service *s, struct findings *f)
                 findings_add(f, s->check, FINDING_WRONG, why.text, s->remedy);
 }
 
-static void ask_all_locked(struct health_view *v, const struct health_services *s)
+static struct findings *ask_all(const struct health_services *s)
 {
         const struct service store = {
                 CHECK_STATUS_STORE, s->status_store,
@@ -91,27 +94,48 @@ static void ask_all_locked(struct health_view *v, const struct health_services *
                 CHECK_DLX_MONITOR, s->dlx_monitor,
                 "start warren-dlx-monitor, or see the gateway's dlx_monitor_url"};
 
-        findings_destroy(&v->services);
-        v->services = findings_create();
-        ask(&store, v->services);
-        ask(&monitor, v->services);
-        v->asked_at = clock_mono();
+        struct findings *answer = findings_create();
+        ask(&store, answer);
+        ask(&monitor, answer);
+        return answer;
+}
+
+/* Until an answer is there that was asked for later than now. */
+static void await_answer_locked(struct health_view *v, const struct health_services *s)
+{
+        uint64_t before = v->begun;
+
+        while (v->ended <= before) {
+                if (v->begun > v->ended) {
+                        pthread_cond_wait(&v->news, &v->mutex);
+                        continue;
+                }
+                v->begun++;
+                pthread_mutex_unlock(&v->mutex);
+                struct findings *answer = ask_all(s);
+                pthread_mutex_lock(&v->mutex);
+                findings_destroy(&v->services);
+                v->services = answer;
+                v->ended = v->begun;
+                pthread_cond_broadcast(&v->news);
+        }
 }
 
 void health_view_complete(struct health_view *v, const struct health_services *s,
                           struct findings *own)
 {
-        enum { OF_SERVICES = LAYER_WORK | LAYER_BROKER };
+        enum {
+                TIMED_HERE = LAYER_GATEWAY | LAYER_ARCHIVE,
+                TIMED_THERE = LAYER_WORK | LAYER_BROKER
+        };
 
         pthread_mutex_lock(&v->mutex);
-        if (v->asked_at == 0 || clock_mono() - v->asked_at >= VALID_FOR)
-                ask_all_locked(v, s);
-        findings_copy(own, v->services, LAYER_GATEWAY | LAYER_ARCHIVE);
+        await_answer_locked(v, s);
+        findings_copy(own, v->services, TIMED_HERE);
         findings_note_times(own, v->own, clock_wall());
         findings_destroy(&v->own);
         v->own = findings_create();
-        findings_copy(v->own, own, LAYER_GATEWAY | LAYER_ARCHIVE);
-        /* The primary has noted its own times. */
-        findings_copy(own, v->services, OF_SERVICES);
+        findings_copy(v->own, own, TIMED_HERE);
+        findings_copy(own, v->services, TIMED_THERE);
         pthread_mutex_unlock(&v->mutex);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * health_view.h: what a gateway found when it last looked at itself and at the services that it
- * calls. It remembers since when each check is in its state, and for a second what the services
- * answered. Any thread.
+ * calls. It remembers since when each check is in its state. However many ask for it, the services
+ * are asked by one thread at a time; an answer is never older than the question. Any thread.
  */
 #pragma once
 

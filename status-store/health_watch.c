@@ -40,7 +40,7 @@ struct health_watch {
         pthread_cond_t changed;
         bool ending;
         struct findings *work, *nodes, *queues;
-        msec worked_at; /* when `work` was made; 0: never */
+        msec worked_at; /* when `work` was made */
         msec read_at;   /* when somebody read the findings; 0: never */
         msec pass_at;   /* when the last pass over the queues began; 0: none yet */
         msec pass_took;
@@ -273,7 +273,8 @@ void health_watch_write(struct health_watch *w, struct buffer *out)
         pthread_mutex_lock(&w->mutex);
         w->read_at = clock_mono();
         pthread_cond_signal(&w->changed);
-        if (w->worked_at == 0 || clock_mono() - w->worked_at >= WORK_VALID)
+        if (findings_in(w->work, FINDING_OK) < findings_count(w->work) ||
+            clock_mono() - w->worked_at >= WORK_VALID)
                 check_work_locked(w);
         findings_copy(all, w->work, LAYER_WORK);
         findings_copy(all, w->nodes, LAYER_BROKER);

@@ -35,6 +35,6 @@ struct health_watch *health_watch_create(const struct health_watch_config *c,
 /* Waits for the call of the management API that is under way: stop that client first. Nobody may
  * collect the metrics any more. */
 void health_watch_destroy(struct health_watch **w);
-/* Adds member `checks` (findings.h). What it says of the projection is at most a second old. Any
- * thread. */
+/* Adds member `checks` (findings.h). What it says of the projection is at most a second old, and
+ * not older than the call while something is wrong. Any thread. */
 void health_watch_write(struct health_watch *w, struct buffer *out);
