@@ -55,7 +55,7 @@ static const struct config_key keys[] = {
         {.name = "vhost", .kind = CONFIG_TEXT, .fallback = "warren",
          .help = "primary: vhost in which tenants' logins get permissions", AT(vhost)},
         {.name = "management_url", .kind = CONFIG_TEXT, .fallback = "",
-         .help = "primary: RabbitMQ's management API, for tenants' logins; empty: none",
+         .help = "primary: RabbitMQ's management API, for tenants' logins and the health; empty: none",
          AT(management_url)},
         {.name = "management_login", .kind = CONFIG_TEXT, .fallback = "warren-admin",
          .help = "primary: login for the management API", AT(management_login)},
