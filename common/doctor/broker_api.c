@@ -41,7 +41,7 @@ int broker_api_each_queue(const struct doctor_broker *b, broker_queue_fn *each, 
 {
         AUTO_FREE char *path = broker_api_path(b, "/api/queues/", "?columns=name,messages");
         AUTO_REPLY reply = {0};
-        struct scan_value answer;
+        struct scan_value answer = {.kind = SCAN_NULL};
         struct scan_item item;
 
         if (broker_api_ask(b, path, &reply, &answer, e) < 0)

@@ -47,7 +47,7 @@ static void check_node(struct scan_value node, struct findings *f)
 bool broker_checks_nodes(const struct doctor_broker *b, const char *remedy, struct findings *f)
 {
         struct err e = {0};
-        struct scan_value nodes;
+        struct scan_value nodes = {.kind = SCAN_NULL};
         struct scan_item node;
         AUTO_REPLY reply = {0};
 

@@ -105,7 +105,7 @@ static int list_consumers(const struct doctor_broker *b, struct queue_entry *que
 {
         AUTO_FREE char *path = broker_api_path(b, "/api/consumers/", "");
         AUTO_REPLY reply = {0};
-        struct scan_value answer;
+        struct scan_value answer = {.kind = SCAN_NULL};
         struct scan_item item;
 
         if (broker_api_ask(b, path, &reply, &answer, e) < 0)
