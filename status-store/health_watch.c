@@ -235,7 +235,9 @@ static void *run(void *owner)
                 }
                 if (w->config.management != NULL && clock_mono() >= w->nodes_at) {
                         check_nodes(w);
-                        w->nodes_at = clock_mono() + NODES_EVERY;
+                        w->nodes_at =
+                                clock_mono() +
+                                (w->config.every < NODES_EVERY ? w->config.every : NODES_EVERY);
                 }
                 if (pass_is_due(w) && !pass(w))
                         break;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * health_watch.h: the primary's checks of the whole installation, on a thread of their own: of the
- * projection every 5 s, of the broker's nodes every 10 s, and of queues, topology and limits every
- * `every` while somebody reads the findings, else ten times as rarely. A list of thousands of
- * queues costs the broker: the next one comes after 20 times what the last took, at the earliest.
+ * projection every 5 s, of the broker's nodes every 10 s (or `every`, if that is less), and of
+ * queues, topology and limits every `every` while somebody reads the findings, else ten times as
+ * rarely. A list of thousands of queues costs the broker: the next one comes after 20 times what
+ * the last took, at the earliest.
  */
 #pragma once
 
