@@ -218,6 +218,9 @@ static int create_servers(struct monitor *m, struct err *e)
         m->api = (struct api){.archive = m->archive,
                               .replayer = m->replayer,
                               .token = s->internal_token,
+                              .retention = m->retention,
+                              .intake = m->intake,
+                              .consume = m->consume,
                               .monitor = m};
         m->server = http_server_create(
                 &(struct http_server_config){

@@ -8,11 +8,16 @@
 #include "dlx-monitor/replay.h"
 
 struct monitor;
+struct intake;
+struct retention;
 
 struct api {
         struct archive *archive;
         struct replayer *replayer;
         const char *token;
+        struct retention *retention;
+        struct intake *intake;
+        struct link *consume;    /* reads `dead` and `unroutable` */
         struct monitor *monitor; /* its metrics count the answers */
 };
 

@@ -17,6 +17,7 @@
 #include "gateway/backlog.h"
 #include "gateway/broker_state.h"
 #include "gateway/claims.h"
+#include "gateway/health_view.h"
 #include "gateway/in_flight.h"
 #include "gateway/key_watch.h"
 #include "gateway/limiter.h"
@@ -59,6 +60,7 @@ struct gateway {
         struct logins *logins;
         struct key_watch *key_watch;
         struct broker_state *broker;
+        struct health_view *health_view;
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */

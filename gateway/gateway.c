@@ -13,6 +13,7 @@
 #include "gateway/cors.h"
 #include "gateway/handlers.h"
 #include "gateway/headers.h"
+#include "gateway/readiness.h"
 #include "gateway/routes.h"
 
 static void on_tenant(void *owner, const struct tenant_record *t)
@@ -231,7 +232,7 @@ static int create_servers(struct gateway *g, struct err *e)
         g->health = health_create(&(struct health_config){.address = s->basic.health_address,
                                                           .port = (uint16_t)s->basic.health_port,
                                                           .metrics = g->meters.metrics,
-                                                          .ready = routes_ready,
+                                                          .ready = readiness_check,
                                                           .owner = g},
                                   e);
         if (g->health == NULL)
@@ -338,6 +339,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         if (read_mask(g, e) < 0)
                 return -1;
         g->limiter = limiter_create();
+        g->health_view = health_view_create();
         create_batch_places(g);
         meters_init(&g->meters);
         if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_key_watch(g, e) < 0 ||
@@ -383,6 +385,7 @@ static void end(void *owner)
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);
+        health_view_destroy(&g->health_view);
         tenant_places_destroy(&g->batch_places);
         metrics_destroy(&g->meters.metrics);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "gateway/handlers.h"
+#include "gateway/readiness.h"
 
 /* payload_max is added to SUBMISSION_EXTRA. */
 enum { SMALL_BODY = 64 * 1024, BATCH_BODY = 8 * 1024 * 1024 };
@@ -17,21 +18,7 @@ enum { SMALL_BODY = 64 * 1024, BATCH_BODY = 8 * 1024 * 1024 };
 
 static void ready(void *owner, struct http_request *r)
 {
-        health_answer_ready(r, routes_ready, owner);
-}
-
-bool routes_ready(void *owner, struct err *why)
-{
-        struct gateway *g = owner;
-
-        if (atomic_load(&g->draining))
-                err_set(why, ERR_UNAVAILABLE, "stopping");
-        else if (!control_is_ready(g->control))
-                err_set(why, ERR_UNAVAILABLE,
-                        "keys and tenants have not been read from the broker yet");
-        else if (link_is_ready(g->queues.link, why) && packer_is_ready(g->packer, why))
-                (void)admits_is_ready(g->admits, why);
-        return !err_is_set(why);
+        health_answer_ready(r, readiness_check, owner);
 }
 
 /* clang-format off */

@@ -18,5 +18,3 @@ struct public_route {
 void routes_init(struct gateway *g);
 /* The row of a route of g->routes. */
 const struct public_route *routes_public(const struct gateway *g, const struct http_route *route);
-/* True when the gateway can serve; for health_config.ready. Any thread. */
-bool routes_ready(void *owner, struct err *why);

@@ -45,6 +45,7 @@ struct api {
         struct provisioning *provisioning; /* likewise */
         struct key_uses *key_uses;         /* likewise */
         struct acts *acts;                 /* likewise */
+        struct health_watch *health_watch; /* likewise */
         struct acts_gauges *acts_gauges;   /* likewise */
         struct operations *operations;     /* likewise */
         struct unparker *unparker;         /* likewise; NULL too without the operator's password */

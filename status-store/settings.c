@@ -55,7 +55,7 @@ static const struct config_key keys[] = {
         {.name = "vhost", .kind = CONFIG_TEXT, .fallback = "warren",
          .help = "primary: vhost in which tenants' logins get permissions", AT(vhost)},
         {.name = "management_url", .kind = CONFIG_TEXT, .fallback = "",
-         .help = "primary: RabbitMQ's management API, for tenants' logins; empty: none",
+         .help = "primary: RabbitMQ's management API, for tenants' logins and the health; empty: none",
          AT(management_url)},
         {.name = "management_login", .kind = CONFIG_TEXT, .fallback = "warren-admin",
          .help = "primary: login for the management API", AT(management_login)},
@@ -101,6 +101,11 @@ static const struct config_key keys[] = {
          .help = "primary: most types, and types of a tenant, that were ever paused; each has a "
                  "queue",
          AT(pauses_max)},
+        {.name = "health_every", .kind = CONFIG_MSEC, .fallback = "1m", .min = MSEC_SECOND,
+         .max = MSEC_HOUR,
+         .help = "primary: how often the broker's queues, topology and tokens are checked while "
+                 "somebody reads /health; else ten times as rarely",
+         AT(health_every)},
         {.name = "bootstrap_admin_key_file", .kind = CONFIG_TEXT, .fallback = "",
          .help = "primary: if there is no admin key, make one and write it to this file",
          AT(bootstrap_admin_key_file)},

@@ -28,6 +28,7 @@ struct settings {
         int64_t claims_max, claims_tenant_max;
         msec marks_keep;
         int64_t moved_max, pauses_max;
+        msec health_every;
         char *bootstrap_admin_key_file;
         char *create_admin_key, *backup; /* one-shot commands: the program ends after them */
 };

@@ -19,6 +19,7 @@
 #include "status-store/expirer.h"
 #include "status-store/follower.h"
 #include "status-store/gauges.h"
+#include "status-store/health_watch.h"
 #include "status-store/job_tenant.h"
 #include "status-store/operations.h"
 #include "status-store/queue_sizes.h"
@@ -357,6 +358,24 @@ static void answered(void *owner, const struct http_route *route, int status, in
         gauges_answered(a->gauges, route, status, us);
 }
 
+static int watch_health(struct status_store *s, struct err *e)
+{
+        const struct settings *c = s->settings;
+        const struct health_watch_config config = {.readers = s->api.readers,
+                                                   .freshness = &s->api.freshness,
+                                                   .registry = s->api.registry,
+                                                   .control = s->api.control,
+                                                   .provisioning = s->api.provisioning,
+                                                   .management = s->management,
+                                                   .vhost = c->vhost,
+                                                   .every = c->health_every,
+                                                   .metrics = s->metrics};
+        if (!c->primary)
+                return 0;
+        s->api.health_watch = health_watch_create(&config, e);
+        return s->api.health_watch != NULL ? 0 : -1;
+}
+
 static int open_ports(struct status_store *s, struct err *e)
 {
         const struct settings *c = s->settings;
@@ -373,6 +392,8 @@ static int open_ports(struct status_store *s, struct err *e)
         if (c->primary) /* one is enough */
                 s->queue_sizes =
                         queue_sizes_create(s->metrics, s->api.lane_counts, (size_t)c->tenants_max);
+        if (watch_health(s, e) != 0)
+                return -1;
         const struct http_server_config http = {.address = c->address,
                                                 .port = (uint16_t)c->port,
                                                 .threads = (unsigned)c->threads,
@@ -442,10 +463,13 @@ static int begin(void *owner, struct service *service, struct err *e)
 /* Stops serving and following, and commits what was folded. */
 static void stop_parts(struct status_store *s)
 {
+        if (s->management != NULL)
+                http_client_stop(s->management);
         acts_close(s->api.acts); /* what waits for the broker, so that the server ends soon */
         operator_stop(s->operator);
         http_server_destroy(&s->server);
         health_destroy(&s->health); /* before the parts that it asks */
+        health_watch_destroy(&s->api.health_watch);
         operations_destroy(&s->api.operations);
         acts_keeper_destroy(&s->acts_keeper);
         acts_destroy(&s->api.acts);

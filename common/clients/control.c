@@ -281,16 +281,6 @@ enum pause control_pause(struct control *c, const char *tenant, const char *type
         return is_paused(c, "", type, out) ? PAUSE_TYPE : PAUSE_NONE;
 }
 
-void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
-                        void *owner)
-{
-        pthread_mutex_lock(&c->mutex);
-        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
-                if (entry->record.kind == RECORD_PAUSE)
-                        each(owner, &entry->record.pause);
-        pthread_mutex_unlock(&c->mutex);
-}
-
 void control_each_tenant(struct control *c,
                          void (*each)(void *owner, const struct tenant_record *t), void *owner)
 {
@@ -298,5 +288,15 @@ void control_each_tenant(struct control *c,
         for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
                 if (entry->record.kind == RECORD_TENANT && !entry->record.tenant.deleted)
                         each(owner, &entry->record.tenant);
+        pthread_mutex_unlock(&c->mutex);
+}
+
+void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
+                        void *owner)
+{
+        pthread_mutex_lock(&c->mutex);
+        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
+                if (entry->record.kind == RECORD_PAUSE)
+                        each(owner, &entry->record.pause);
         pthread_mutex_unlock(&c->mutex);
 }

@@ -42,10 +42,10 @@ bool control_type(struct control *c, const char *name, struct type_record *out);
  * That the tenant itself is paused is in its record. */
 enum pause control_pause(struct control *c, const char *tenant, const char *type,
                          struct pause_record *out);
-/* Calls each for every pause, those that are over too, as control_each_tenant does. */
-void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
-                        void *owner);
 /* Calls each for every tenant that is not deleted, with the mutex locked: it must be short and not
  * call control_*. */
 void control_each_tenant(struct control *c,
                          void (*each)(void *owner, const struct tenant_record *t), void *owner);
+/* The same for every pause of a type that was ever made. */
+void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
+                        void *owner);

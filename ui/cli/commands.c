@@ -377,8 +377,9 @@ const struct command command_table[] = {
         {"topology", "check", "", 0, 0, "compare the broker with the topology", events_options,
          "Needs " MANAGEMENT_NEEDS ". Exit code 1 when they differ.", command_topology_check},
         {"doctor", NULL, "", 0, 0, "find what is wrong, and say what to do", doctor_options,
-         "Checks the broker too when WARREN_MANAGEMENT_URL is set. Takes 30 s longer, at most\n"
-         "60 s, when tokens of a limit seem to be lost. With --fix it asks for new ones and waits\n"
+         "Shows what the gateway and the services found. Checks the broker itself when\n"
+         "WARREN_MANAGEMENT_URL is set, or nothing else can: that takes 30 s longer, at most 60 s,\n"
+         "when tokens of a limit seem to be lost. With --fix it asks for new ones and waits\n"
          "until they are in force, a minute at most for each limit.\n"
          "Exit code 1 when something is wrong and was not fixed; with --fix also when something\n"
          "could not be checked.",

@@ -2,7 +2,7 @@
  *
  * token_loss.c: judging token queues.
  */
-#include "ui/cli/token_loss.h"
+#include "common/doctor/token_loss.h"
 
 #include <stddef.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cli_tokens_test.c: when the doctor says that a limit has lost tokens.
+ * token_loss_test.c: when the doctor says that a limit has lost tokens.
  */
 #include "tests/unit/unit.h"
 
-#include "ui/cli/token_loss.h"
+#include "common/doctor/token_loss.h"
 
 static void test_loss(void **state)
 {
