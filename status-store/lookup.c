@@ -182,8 +182,6 @@ static bool is_retrying(const struct job_row *row, const struct delivery_asked *
                as_of < due + RETRY_GRACE;
 }
 
-static const char buried[] = "buried";
-
 /* This very delivery was buried by a consumer. The stream has the burial, but queue `dead` may not:
  * if the broker died between the two, this delivery is the job's last. */
 static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
@@ -210,34 +208,34 @@ static bool is_buried(const struct job_row *row, const struct delivery_asked *d)
                end->copy <= d->copy && fold_key_compare(end, &row->failure) == 0;
 }
 
-static const char open_word[] = "open";
+enum delivery { UNKNOWN, OPEN, RUNNING, RETRYING, BURIED, CLOSED, SUPERSEDED };
+static const char *const words[] = {"unknown", "open",   "running",   "retrying",
+                                    "buried",  "closed", "superseded"};
 
-static const char *delivery_state(const struct job_row *row, const struct delivery_asked *d,
-                                  msec as_of)
+static enum delivery delivery_state(const struct job_row *row, const struct delivery_asked *d,
+                                    msec as_of)
 {
         const struct fold_key *w = &row->winner;
         if (w->run > d->run || row->forgotten_run >= d->run)
-                return "closed";
+                return CLOSED;
         if (row->finish.run == d->run && row->finish.closed > 0)
-                return is_buried(row, d) ? buried : "closed";
+                return is_buried(row, d) ? BURIED : CLOSED;
         if (w->run < d->run)
-                return open_word;
+                return OPEN;
         if (w->attempt > d->attempt || job_row_has_moved(row, d->run, d->attempt, d->copy))
-                return "superseded";
+                return SUPERSEDED;
         if (is_retrying(row, d, as_of))
-                return "retrying";
+                return RETRYING;
         bool started = row->start.run == d->run && row->start.attempt == d->attempt;
-        return started && !job_row_is_given_back(row) ? "running" : open_word;
+        return started && !job_row_is_given_back(row) ? RUNNING : OPEN;
 }
 
 /* The list of last acts knows what the row, or the whole database, has lost. */
-static const char *with_list(const char *word, enum moved_word listed)
+static enum delivery with_list(enum delivery state, enum moved_word listed)
 {
-        bool is_over =
-                strcmp(word, "closed") == 0 || strcmp(word, "superseded") == 0 || word == buried;
-        if (listed == MOVED_UNKNOWN || is_over)
-                return word;
-        return listed == MOVED_ENDED ? "closed" : "superseded";
+        if (listed == MOVED_UNKNOWN || state == BURIED || state == CLOSED || state == SUPERSEDED)
+                return state;
+        return listed == MOVED_ENDED ? CLOSED : SUPERSEDED;
 }
 
 struct beginning {
@@ -265,15 +263,16 @@ static int has_beginning(struct reader *r, const struct stored_job *job, struct 
         return b.is_there || !complete || db_bytes(get, 0).length == 0;
 }
 
-/* NULL: failed. An open row that was made again says nothing of the acts that were in the first. */
-static const char *word_of(struct reader *r, const struct stored_job *job,
-                           const struct delivery_asked *d, msec as_of, struct err *e)
+/* enum delivery; -1: failed. An open row that was made again says nothing of the acts that were in
+ * the first. */
+static int state_of(struct reader *r, const struct stored_job *job, const struct delivery_asked *d,
+                    msec as_of, struct err *e)
 {
-        const char *word = delivery_state(&job->row, d, as_of);
-        int known = word == open_word ? has_beginning(r, job, e) : 1;
+        enum delivery state = delivery_state(&job->row, d, as_of);
+        int known = state == OPEN ? has_beginning(r, job, e) : 1;
         if (known < 0)
-                return NULL;
-        return known == 1 ? word : "unknown";
+                return -1;
+        return known == 1 ? (int)state : UNKNOWN;
 }
 
 /* 1: no message of the stream was missed: a job whose row is not there has ended; 0; -1. */
@@ -309,25 +308,22 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         const struct job_row *row = &job.row;
         bool started = found == 1 && row->start.run == d->run && row->start.attempt == d->attempt;
         int starts = found == 1 ? deadly_starts(r, &job, d, as_of, e) : 0;
-        int state = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
-        if (starts < 0 || state < 0)
+        int worker = started ? worker_state(r, row->worker, as_of, e) : WORKER_DIED;
+        int told = found == 1 ? state_of(r, &job, d, as_of, e) : UNKNOWN;
+        if (starts < 0 || worker < 0 || told < 0)
                 return -1;
-        const char *word = found == 1 ? word_of(r, &job, d, as_of, e) : "unknown";
-        if (word == NULL)
-                return -1;
-        bool alone = found == 1 && strcmp(word, "unknown") == 0;
-        int forget = is_to_be_forgotten(r, alone, d->listed, e);
+        int forget = is_to_be_forgotten(r, found == 1 && told == UNKNOWN, d->listed, e);
         if (forget < 0)
                 return -1;
-        word = with_list(word, d->listed);
+        enum delivery state = with_list((enum delivery)told, d->listed);
         json_begin_object(out, NULL);
-        json_put_string(out, "state", word);
+        json_put_string(out, "state", words[state]);
         json_put_string(out, "worker", started ? row->worker : NULL);
-        json_put_flag(out, "worker_alive", state == WORKER_ALIVE_NOW);
+        json_put_flag(out, "worker_alive", worker == WORKER_ALIVE_NOW);
         json_put_int(out, "starts", starts);
         if (forget == 1)
                 json_put_flag(out, "forget", true);
-        if (word == buried)
+        if (state == BURIED)
                 write_burial(row, out);
         json_end(out);
         return 0;
