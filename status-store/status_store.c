@@ -24,8 +24,8 @@
 #include "status-store/operations.h"
 #include "status-store/queue_sizes.h"
 #include "status-store/registry_audit.h"
+#include "status-store/registry_compare.h"
 #include "status-store/registry_keys.h"
-#include "status-store/registry_pauses.h"
 #include "status-store/registry_types.h"
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
@@ -104,58 +104,12 @@ static bool is_ready(void *owner, struct err *why)
         return follower_is_ready(s->follower, why);
 }
 
-/* Handles the result of registry_seen_…: a raised record must be published. */
-static void after_seen(struct status_store *s, int raised, const char *name, const struct err *why)
-{
-        if (raised < 0)
-                LOG_WARN("cannot compare the registry with stream control", log_err(why));
-        if (raised <= 0)
-                return;
-        LOG_WARN("the registry is older than stream control; its record is published again",
-                 log_text("record", name));
-        provisioning_wake(s->api.provisioning);
-}
-
-static void on_tenant_record(void *owner, const struct tenant_record *t)
-{
-        struct status_store *s = owner;
-        struct err why = {0};
-        after_seen(s, registry_seen_tenant(s->api.registry, t, &why), t->name, &why);
-}
-
-static void on_type_record(void *owner, const struct type_record *t)
-{
-        struct status_store *s = owner;
-        struct err why = {0};
-        after_seen(s, registry_seen_type(s->api.registry, t, &why), t->name, &why);
-}
-
-static void on_key_record(void *owner, const struct key_record *k)
-{
-        struct status_store *s = owner;
-        struct err why = {0};
-        after_seen(s, registry_seen_key(s->api.registry, k->id, k->v, &why), k->id, &why);
-}
-
-static void on_pause_record(void *owner, const struct pause_record *p)
-{
-        struct status_store *s = owner;
-        struct err why = {0};
-        after_seen(s, registry_seen_pause(s->api.registry, p, &why), p->key, &why);
-}
-
-/* Not before on_control_read: until then the registry may say what is over. */
+/* Not before provisioning begins: until then the registry may say what is over. */
 static void on_paused(void *owner, const char *key, bool paused)
 {
         const struct status_store *s = owner;
         if (s->api.unparker != NULL)
                 unparker_paused(s->api.unparker, key, paused);
-}
-
-static void on_control_read(void *owner)
-{
-        const struct status_store *s = owner;
-        provisioning_begin(s->api.provisioning);
 }
 
 static int open_projection(struct status_store *s, struct err *e)
@@ -321,16 +275,11 @@ static int count_tokens(struct status_store *s, uv_loop_t *loop, struct err *e)
 static int follow_control(struct status_store *s, struct err *e)
 {
         static const struct control_events none = {0};
-        static const struct control_events compared = {.tenant = on_tenant_record,
-                                                       .key = on_key_record,
-                                                       .type = on_type_record,
-                                                       .pause = on_pause_record,
-                                                       .ready = on_control_read};
-        const struct control_events *on = s->api.registry != NULL ? &compared : &none;
+        const struct control_events *on = s->api.registry != NULL ? &registry_compares : &none;
         const struct amqp_settings *amqp = &s->settings->amqp;
         uv_loop_t *loop = service_loop(s->service);
         const struct link_config link = amqp_link_config(amqp, "status-store control");
-        s->api.control = control_create(&link, on, s, loop, e);
+        s->api.control = control_create(&link, on, &s->api, loop, e);
         if (s->api.control == NULL)
                 return -1;
         const struct link_config count = amqp_link_config(amqp, "status-store count");

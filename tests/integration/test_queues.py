@@ -14,19 +14,26 @@ def whole_(broker, tmp_path_factory):
     made.end()
 
 
+def tenant(whole, name, **members):
+    """A new tenant's API, once the store has read of it in `control`."""
+    api = whole.tenant(name, **members).api
+    until(lambda: queues(api)["queues"], 20, "the tenant is known")
+    return api
+
+
 def queues(api, **params):
     answer = api.request("GET", "/queues", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def queue(api, tenant="acme"):
-    (one,) = [one for one in queues(api)["queues"] if one["tenant"] == tenant]
+def queue(api, of="acme"):
+    (one,) = [one for one in queues(api)["queues"] if one["tenant"] == of]
     return one
 
 
-def lane(api, name, tenant="acme"):
-    (one,) = [one for one in queue(api, tenant)["lanes"] if one["lane"] == name]
+def lane(api, name, of="acme"):
+    (one,) = [one for one in queue(api, of)["lanes"] if one["lane"] == name]
     return one
 
 
@@ -63,7 +70,7 @@ def test_oldest(whole):
 
 
 def test_slots_and_rate(whole):
-    api = whole.tenant("limited", max_running=3, rate="10/1m", burst=10).api
+    api = tenant(whole, "limited", max_running=3, rate="10/1m", burst=10)
     job = api.submit("sleep", {"ms": 4000})["id"]
     api.wait(job, "running")
     seen = until(lambda: queue(api, "limited")["slots"]["used"] == 1 and queue(api, "limited"), 20, "one runs")
@@ -78,7 +85,7 @@ def test_slots_and_rate(whole):
 
 def test_counts_unknown_after_restart(whole):
     """A broker that has just started counts 0 in every queue, so tokens are not counted at first; lanes are."""
-    api = whole.tenant("limited", max_running=3, rate="10/1m", burst=10).api
+    api = tenant(whole, "limited", max_running=3, rate="10/1m", burst=10)
     whole.status_store.restart()
     seen = until(lambda: api.request("GET", "/queues").status_code == 200 and queue(api, "limited"), 30, "an answer")
     assert seen["slots"]["free"] is None
@@ -87,18 +94,18 @@ def test_counts_unknown_after_restart(whole):
 
 
 def test_drain_estimate(whole):
-    api = whole.tenant("drained").api
+    api = tenant(whole, "drained")
     for _ in range(4):
         api.run("noop")
     waiting = [api.submit("unheard_of")["id"] for _ in range(6)]
     seen = until(lambda: queue(api, "drained")["waiting"] == len(waiting) and queue(api, "drained"), 20, "six wait")
     assert 0 < seen["starts_per_second"] <= 4
     assert abs(seen["drain_seconds"] - 6 / seen["starts_per_second"]) <= 1
-    assert queue(whole.tenant("new").api, "new")["drain_seconds"] is None
+    assert queue(tenant(whole, "new"), "new")["drain_seconds"] is None
 
 
 def test_a_tenant_sees_its_own(whole):
-    other = whole.tenant("other").api
+    other = tenant(whole, "other")
     assert [one["tenant"] for one in queues(other)["queues"]] == ["other"]
     assert other.request("GET", "/queues", params={"tenant": "acme"}).status_code == 403
     assert "acme" in [one["tenant"] for one in queues(whole.admin)["queues"]]
@@ -107,7 +114,7 @@ def test_a_tenant_sees_its_own(whole):
 
 def test_pages(whole):
     for name in ("aa", "ab", "ac"):
-        whole.tenant(name)
+        tenant(whole, name)
     found, cursor = [], {}
     while cursor is not None:
         page = queues(whole.admin, limit=2, **cursor)

@@ -45,27 +45,54 @@ int doctor_read_tenants(struct cli *c, struct doctor_facts *facts, struct err *e
         return 0;
 }
 
-int doctor_read_types(struct cli *c, struct doctor_facts *facts, struct err *e)
+static void add_types(struct doctor_facts *facts, struct scan_value list)
 {
-        struct err why = {0};
-        struct scan_value list;
         struct scan_item item;
-        AUTO_REPLY reply = {0};
 
-        if (api_read(c, "/api/v1/types", &reply, &why) < 0) {
-                if (reply.status == 404)
-                        return 0;
-                *e = why;
-                return -1;
-        }
-        if (!view_find(api_value(&reply), "types", &list))
-                return err_set(e, ERR_PROTOCOL, "the gateway's answer has no types");
         for (struct scan_cursor at = scan_items(list); scan_next(&at, &item);) {
                 AUTO_BUFFER rate = {0};
                 add_limit(facts, LIMIT_TYPE_SLOTS, item.value, view_int(item.value, "max_running"));
                 if (view_add(item.value, "max_rate", &rate)) /* "10/1s": 10 tokens */
                         add_limit(facts, LIMIT_TYPE_RATE, item.value, strtoll(rate.data, NULL, 10));
         }
+}
+
+/* after: of the last page, and of this one in the end; empty: there is none. 404 is no type: an
+ * older gateway. */
+static int read_types_page(struct cli *c, struct doctor_facts *facts, struct buffer *after,
+                           struct err *e)
+{
+        struct scan_value list;
+        AUTO_REPLY reply = {0};
+        AUTO_BUFFER path = {0};
+
+        buffer_add_text(&path, "/api/v1/types");
+        if (after->length > 0) {
+                buffer_add_text(&path, "?cursor=");
+                url_encode(&path, after->data);
+        }
+        buffer_clear(after);
+        if (api_read(c, path.data, &reply, e) < 0) {
+                if (reply.status != 404)
+                        return -1;
+                err_clear(e);
+                return 0;
+        }
+        if (!view_find(api_value(&reply), "types", &list))
+                return err_set(e, ERR_PROTOCOL, "the gateway's answer has no types");
+        add_types(facts, list);
+        (void)view_add(api_value(&reply), "next_cursor", after);
+        return 0;
+}
+
+int doctor_read_types(struct cli *c, struct doctor_facts *facts, struct err *e)
+{
+        AUTO_BUFFER after = {0};
+
+        do {
+                if (read_types_page(c, facts, &after, e) != 0)
+                        return -1;
+        } while (after.length > 0);
         return 0;
 }
 
