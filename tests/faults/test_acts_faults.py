@@ -7,7 +7,6 @@ import os
 import pathlib
 import random
 import sqlite3
-import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from harness.load import queues_are_on_disk
 from harness.until import until
 from harness.warren import Warren
 
-JOBS = 40
+JOBS, ACTORS = 40, 10
 STATUS = {"cancel": "cancelled", "run-now": "completed"}
 
 
@@ -41,18 +40,20 @@ def delayed(warren, count=JOBS):
     return ids
 
 
+@contextlib.contextmanager
 def act_on_all(warren, ids):
-    """Half is cancelled, half run at once. Job id → (act, status of the answer)."""
+    """Half is cancelled, half run at once. Job id → (act, status of the answer), as far as they are answered; at
+    the end all are."""
     answers = {}
 
-    def act(id, what):
+    def act(n, id):
+        what = ("cancel", "run-now")[n % 2]
         answers[id] = (what, call(warren, "POST", f"/jobs/{id}/{what}"))
 
-    threads = [threading.Thread(target=act, args=(id, ("cancel", "run-now")[n % 2]))
-               for n, id in enumerate(ids)]
-    for thread in threads:
-        thread.start()
-    return threads, answers
+    with ThreadPoolExecutor(ACTORS) as pool:
+        done = [pool.submit(act, n, id) for n, id in enumerate(ids)]
+        yield answers
+    assert [one.result() for one in done] == [None] * len(ids)
 
 
 def none_is_left(warren):
@@ -252,11 +253,12 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_programs_end_while_many_act(acted, fault):
-    threads, answers = act_on_all(acted, delayed(acted))
-    time.sleep(random.uniform(0.02, 0.3))  # anywhere amid the acts
-    FAULTS[fault](acted)
-    for thread in threads:
-        thread.join()
+    ids = delayed(acted)
+    first = random.randrange(JOBS // 2)
+    with act_on_all(acted, ids) as answers:
+        until(lambda: len(answers) >= first, 30, f"{first} answers", every=0.001)
+        assert len(answers) < JOBS, "it comes amid the acts"
+        FAULTS[fault](acted)
     check_whole(acted, answers)
 
 
@@ -264,13 +266,13 @@ def test_the_broker_is_killed_twice(faulty_warren):
     """The second time while what was interrupted is being ended."""
     warren = faulty_warren
     warren.tenant()
-    threads, answers = act_on_all(warren, delayed(warren))
+    ids = delayed(warren)
     until(lambda: queues_are_on_disk(warren.broker), 60, "the queues are on disk", every=0.2)
-    for _ in range(2):
-        warren.broker.kill()
-        warren.broker.start()
-    for thread in threads:
-        thread.join()
+    with act_on_all(warren, ids) as answers:
+        until(lambda: answers, 30, "an answer", every=0.001)
+        for _ in range(2):
+            warren.broker.kill()
+            warren.broker.start()
     started = time.monotonic()
     check_whole(warren, answers)
     assert time.monotonic() - started < 60

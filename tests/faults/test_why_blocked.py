@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why a job waits while the broker takes no messages, and while it is away."""
-import time
-
 import pytest
 
+from harness.load import queues_are_on_disk
 from harness.until import until
 from harness.warren import Warren
 
@@ -25,11 +24,9 @@ def test_broker_blocked(whole):
     """The gateway is idle, so only its probe can show it."""
     job = whole.api.submit("unheard_of")["id"]
     until(lambda: why(whole, job)["code"] == "no_worker", 30, "no worker")
-    began = time.time()
     whole.broker.ctl("set_vm_memory_high_watermark", "0")
     try:
         until(lambda: why(whole, job)["code"] == "broker_blocked", 30, "blocked")
-        assert time.time() - began < 30
         answer = why(whole, job)
         assert answer["evidence"] == {"broker": "blocked"} and answer["since"]
         assert answer["text"] == "the broker takes no messages: it is short of memory or disk space"
@@ -42,7 +39,7 @@ def test_broker_blocked(whole):
 def test_broker_away(whole):
     job = whole.api.submit("unheard_of")["id"]
     until(lambda: why(whole, job)["code"] == "no_worker", 30, "no worker")
-    time.sleep(1)  # a new queue's log reaches the disk every half second
+    until(lambda: queues_are_on_disk(whole.broker), 60, "the queues are on disk", every=0.2)
     whole.broker.stop()
     try:
         seen = until(lambda: (one := why(whole, job))["code"] != "no_worker" and one, 30, "another code")

@@ -13,7 +13,7 @@ import requests
 from harness.until import until
 from harness.warren import Warren, default_handlers
 
-LANES = ("critical", "high", "medium", "low")
+LANES = ("critical", "high", "medium", "low", "long")
 ENDS = 2**53  # attempt and copy of a mark that ends a whole run
 
 

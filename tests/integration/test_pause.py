@@ -54,9 +54,7 @@ def test_in_force_within_a_second(warren, path, query):
         else:
             until(lambda: warren.depth(parked_queue("echo", query.get("tenant"))) == len(ids), 10, "parked")
         assert not [id for id in ids[:5] + ids[-5:] if events_of(warren, id, "started")]
-    resumed = time.monotonic()
     assert started(warren, ids) == {1}
-    assert time.monotonic() - resumed < 10
 
 
 def test_what_runs_ends(warren):
@@ -96,10 +94,12 @@ def test_all_pauses_survive_a_restart_of_everything(warren):
     quiet = warren.tenant("quiet").api
     with contextlib.ExitStack() as pauses:
         pauses.enter_context(paused(warren.admin, "tenants/quiet"))
-        pauses.enter_context(paused(warren.admin, "types/noop"))
-        pauses.enter_context(paused(warren.api, "types/echo"))
-        time.sleep(1)
-        ids = [quiet.submit("echo")["id"], warren.api.submit("noop")["id"], warren.api.submit("echo")["id"]]
+        noops, queue = park(warren, 1, "noop")
+        pauses.callback(resume, warren, "noop")
+        echoes, own_queue = park(warren, 1, "echo", "acme")
+        pauses.callback(resume, warren, "echo", "acme")
+        until(lambda: consumers_of(warren, "jobs.quiet.medium") == 0, 10, "both have unsubscribed")
+        ids = [quiet.submit("echo")["id"], *noops, *echoes]
         for program in warren.programs:
             assert program.stop() == 0, program.log()[-3000:]
         for program in warren.programs:
@@ -107,8 +107,7 @@ def test_all_pauses_survive_a_restart_of_everything(warren):
         for program in warren.programs:
             program.wait_ready(60)
         until(lambda: warren.admin.request("GET", "/pauses").status_code == 200, 30, "it serves")
-        until(lambda: warren.depth("parked.noop") == 1 and warren.depth("parked-tenant.acme.echo") == 1, 30,
-              "they are parked")
+        assert (warren.depth(queue), warren.depth(own_queue)) == (len(noops), len(echoes))
         assert warren.tenant("other").api.run("echo", 1)["status"] == "completed"
         assert not [id for id in ids if events_of(warren, id, "started")]
     assert started(warren, ids) == {1}

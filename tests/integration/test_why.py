@@ -157,7 +157,7 @@ def test_type_limit_of_all_shows_no_other_tenants_jobs(make_warren):
     other = whole.tenant("other").api
     limited(whole, type="sleep", max_running=1)
     until(lambda: whole.admin.request("GET", "/types/sleep").json()["type"]["slots_version"], 30, "slots")
-    time.sleep(1)  # the consumer has read the record
+    until(lambda: '"type":"sleep","max_running":1' in whole.consumer.log(), 20, "the consumer has the record")
     holder = other.submit("sleep", {"ms": 9000})["id"]
     other.wait(holder, "running")
     job = whole.api.submit("sleep", {"ms": 0})["id"]
@@ -173,9 +173,10 @@ def test_rate(make_warren):
     whole = make_warren(settings={"consumer": {"concurrency": 4}})
     limited(whole, type="noop", max_rate="1/20s")
     until(lambda: whole.admin.request("GET", "/types/noop").json()["type"]["rate_version"], 30, "tokens")
-    time.sleep(11)  # counts of tokens are not used before
+    until(lambda: '"type":"noop","max_running":-1,"slots_version":0,"rate":1,' in whole.consumer.log(), 20,
+          "the consumer has the record")
     whole.api.run("noop")
-    job = whole.api.submit("noop")["id"]
+    job = whole.api.submit("noop")["id"]  # counts of tokens are not used before they are 10 s old
     answer = await_code(whole, job, "rate")
     assert answer["evidence"]["rate"] == "1/20s" and answer["evidence"]["cooling"] == 1
     assert seconds(answer["next"]) - time.time() < 21
