@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.broker import BIN
+from harness.pauses import await_paused, pause, resume
 from harness.until import until
 from installation import BEFORE, Installation, Steps, back_up, remove_database, restore
 
@@ -73,6 +74,19 @@ def check_cancel(site, what):
     assert answer.status_code == 202 and answer.json()["workers_behind"] == [], (what, answer.text)
 
 
+def check_pause_and_move(site):
+    """Jobs of a paused type wait until the pause is over. One that is moved runs once."""
+    warren = site.warren
+    ids = await_paused(warren, warren.api, pause(warren, "echo"))
+    resume(warren, "echo")
+    ids.append(warren.api.submit("noop", ["moved"], delay="1h")["id"])
+    warren.api.wait(ids[-1], "scheduled")
+    answer = warren.api.request("POST", f"/jobs/{ids[-1]}/run-now")
+    assert answer.status_code == 202, answer.text
+    assert {warren.api.wait(id)["status"] for id in ids} == {"completed"}
+    assert set(site.starts(ids).values()) == {1}
+
+
 @pytest.mark.timeout(1200)
 def test_in_the_documented_order_and_back(site, steps, tally):
     old_gateway, new_gateway = site.gateways
@@ -98,6 +112,7 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     check_cancel(site, "with one consumer of two")
     upgrade(site, steps, "6 both consumers", site.consumers[1])
     check_cancel(site, "with both consumers")
+    check_pause_and_move(site)
     steps.waiting.clear()
     steps.hold("this version", 1)
     check_same_rows(site, steps.ended)
