@@ -6,16 +6,16 @@ import pytest
 from acts_rig import Marks, act, kind_of
 from harness.forwarder import Forwarder
 from harness.until import until
+from harness.warren import Warren
 
 UNKNOWN = "0190f0f0-0000-7000-8000-000000000000"
 
 
 class Cut:
-    def __init__(self, broker, folder, make_warren):
+    def __init__(self, broker, folder):
         self.way = Forwarder(broker.port).open()
-        self.warren = make_warren(start=False)
+        self.warren = Warren(broker, folder, start=False)
         self.warren.status_store.settings["amqp_urls"] = self.way.url(self.warren.vhost)
-        self.warren.start()
 
     def delayed(self):
         id = self.warren.api.submit("echo", {"a": 1}, delay="1h")["id"]
@@ -32,12 +32,17 @@ class Cut:
               "no act is left")
 
 
-@pytest.fixture
-def cut(broker, tmp_path, make_warren):
-    made = Cut(broker, tmp_path, make_warren)
-    yield made
-    made.way.deaf.clear()
-    made.way.mute.clear()
+@pytest.fixture(scope="module")
+def cut(broker, tmp_path_factory):
+    made = Cut(broker, tmp_path_factory.mktemp("warren"))
+    try:
+        made.warren.start()
+        yield made
+    finally:
+        made.way.deaf.clear()
+        made.way.mute.clear()
+        made.warren.end()
+        made.way.shut()
 
 
 def test_a_projection_that_is_behind(cut):

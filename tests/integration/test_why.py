@@ -28,6 +28,19 @@ def whole_(broker, tmp_path_factory):
     made.end()
 
 
+def hold(api):
+    """A job that runs until it is let go."""
+    id = api.submit("sleep", {"ms": 25000})["id"]
+    api.wait(id, "running")
+    return id
+
+
+def let_go(api, *ids):
+    for id in ids:
+        assert api.request("POST", f"/jobs/{id}/cancel").status_code == 202
+        assert api.wait(id)["status"] == "cancelled"
+
+
 def test_delayed(whole):
     job = whole.api.submit("noop", delay="3s")["id"]
     answer = await_code(whole, job, "delayed")
@@ -86,24 +99,24 @@ def test_no_worker(whole):
 
 
 def test_behind_says_how_many(whole):
-    jobs = [whole.api.submit("sleep", {"ms": 4000})["id"] for _ in range(4)]
-    until(lambda: all(whole.api.get(job)["status"] == "running" for job in jobs), 30, "all run")
+    jobs = [hold(whole.api) for _ in range(4)]
     waiting = [whole.api.submit("noop", priority="high")["id"] for _ in range(3)]
     last = whole.api.submit("noop")["id"]
     answer = await_code(whole, last, "behind", ahead=3)
     assert answer["evidence"]["lanes"] == {"high": 3} and not answer["evidence"]["ahead_is_capped"]
     assert answer["text"] == "3 jobs of its tenant are ahead of it"
-    for job in [*jobs, *waiting, last]:
+    let_go(whole.api, *jobs)
+    for job in [*waiting, last]:
         await_end(whole, job)
 
 
 def test_type_limit_of_consumers(make_warren):
     whole = make_warren(settings={"consumer": {"concurrency": 4}}, handlers=with_limits(sleep=1))
-    first = whole.api.submit("sleep", {"ms": 9000})["id"]
-    whole.api.wait(first, "running")
+    first = hold(whole.api)
     second = whole.api.submit("sleep", {"ms": 0})["id"]
     answer = await_code(whole, second, "type_limit", scope="consumer")
     assert [(w["running"], w["concurrency"]) for w in answer["evidence"]["workers"]] == [(1, 1)]
+    let_go(whole.api, first)
     await_end(whole, second)
 
 
@@ -139,8 +152,7 @@ def limited(whole, tenant="acme", type=None, **limits):
 def test_no_slot_names_the_holders(make_warren):
     whole = make_warren(settings={"consumer": {"concurrency": 4}})
     whole.tenant("acme", max_running=1)
-    holder = whole.api.submit("sleep", {"ms": 6000})["id"]
-    whole.api.wait(holder, "running")
+    holder = hold(whole.api)
     job = whole.api.submit("noop")["id"]
     answer = await_code(whole, job, "no_slot")
     assert answer["evidence"]["limit"] == answer["evidence"]["running"] == 1
@@ -149,6 +161,7 @@ def test_no_slot_names_the_holders(make_warren):
     assert held["worker"] == whole.api.get(holder)["worker"] and held["started_at"]
     assert answer["evidence"]["holders_left_out"] == 0
     assert answer["text"] == "all 1 slots of tenant acme are in use"
+    let_go(whole.api, holder)
     await_end(whole, job)
 
 
@@ -158,14 +171,14 @@ def test_type_limit_of_all_shows_no_other_tenants_jobs(make_warren):
     limited(whole, type="sleep", max_running=1)
     until(lambda: whole.admin.request("GET", "/types/sleep").json()["type"]["slots_version"], 30, "slots")
     until(lambda: '"type":"sleep","max_running":1' in whole.consumer.log(), 20, "the consumer has the record")
-    holder = other.submit("sleep", {"ms": 9000})["id"]
-    other.wait(holder, "running")
+    holder = hold(other)
     job = whole.api.submit("sleep", {"ms": 0})["id"]
     answer = await_code(whole, job, "type_limit", scope="all")
     assert answer["evidence"]["holders"] == [] and answer["evidence"]["others_jobs"] == 1
     assert holder not in str(answer)
     answer = await_code(whole, job, "type_limit", api=whole.admin)
     assert [held["id"] for held in answer["evidence"]["holders"]] == [holder]
+    let_go(other, holder)
     await_end(whole, job)
 
 
