@@ -2,7 +2,6 @@
 """Programs and the broker die while many act on jobs: an act that was answered is done, one that was begun is
 ended, none is done by half, and every job ends."""
 import contextlib
-import datetime
 import os
 import pathlib
 import random
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from harness.api import in_ms
 from harness.forwarder import Forwarder
 from harness.load import queues_are_on_disk
 from harness.until import until
@@ -105,14 +105,9 @@ def acted(broker, way, tmp_path_factory):
         whole.end()
 
 
-def in_time(seconds):
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
 def one_of_each(warren):
     """(name, method, path, options) of one act of each kind, and the jobs by these names."""
-    api, later = warren.api, in_time(7200)
+    api, later = warren.api, in_ms(7_200_000)
     ids = {name: api.submit("noop", 1, delay="1h")["id"] for name in ("cancel", "run-now", "move", "priority")}
     ids["retry"] = api.submit("noop", 1)["id"]
     ids["stop"] = api.submit("sleep", {"ms": 60000})["id"]
@@ -123,7 +118,7 @@ def one_of_each(warren):
             ("run-now", "POST", "/run-now", {}), ("retry", "POST", "/retry", {}),
             ("move", "PATCH", "", {"json": {"run_at": later}}),
             ("priority", "PATCH", "", {"json": {"priority": "high"}}),
-            ("late", "PATCH", "", {"json": {"run_at": in_time(4)}})]
+            ("late", "PATCH", "", {"json": {"run_at": in_ms(4_000)}})]
     return [(name, method, f"/jobs/{ids[name]}{path}", options) for name, method, path, options in acts], ids, later
 
 

@@ -232,6 +232,10 @@ class Warren:
     def depth(self, queue):
         return self.broker.depth(self.vhost, queue)
 
+    def held(self):
+        """How many deliveries the first consumer holds."""
+        return int(self.consumer.metrics()["warren_deliveries_held"])
+
     def end(self):
         """Stops everything; fails when a program did not end well, left a child or a report."""
         order = [self.consumer, self.gateway, self.dlx_monitor, self.status_store]

@@ -2,8 +2,8 @@
 """Acts on jobs as a caller makes them, the marks they leave, and a consumer of another maker that tells how
 far it has read them."""
 import contextlib
-import datetime
 import json
+import sqlite3
 import threading
 import time
 
@@ -14,7 +14,6 @@ from harness.until import until
 from harness.warren import Warren, default_handlers
 
 LANES = ("critical", "high", "medium", "low", "long")
-ENDS = 2**53  # attempt and copy of a mark that ends a whole run
 
 
 def internal(warren, method, path, **options):
@@ -22,6 +21,11 @@ def internal(warren, method, path, **options):
     token = (warren.folder / "internal.token").read_text(encoding="utf-8").strip()
     return requests.request(method, f"http://127.0.0.1:{warren.status_store.port}/internal/v1{path}",
                             headers={"Authorization": f"Bearer {token}"}, timeout=30, **options)
+
+
+def database(warren):
+    """The registry of the primary."""
+    return contextlib.closing(sqlite3.connect(warren.folder / "registry.db", timeout=30))
 
 
 def act(api, method, path, want=202, **options):
@@ -195,8 +199,3 @@ def passed(warren, ms=0):
     """Until a job that is due in `ms` has run: what was due before it came to a consumer earlier."""
     delay = {"delay": f"{ms}ms"} if ms else {}
     assert warren.api.run("note", **delay)["status"] == "completed"
-
-
-def in_ms(ms):
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(milliseconds=ms)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

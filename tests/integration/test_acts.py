@@ -1,30 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts on one job: what each status allows, what is published, and what the row shows."""
-import datetime
 import threading
 import time
 import uuid
 
 import pytest
 
-from acts_rig import ENDS, Marks, Reader, act, internal, kind_of
+from acts_rig import Marks, Reader, act, ask, at_once, internal, kind_of
+from harness.api import in_ms
 from harness.events import Events
+from harness.operator_rig import END
 from harness.until import until
 from harness.warren import default_handlers
 
 UNKNOWN = "0190f0f0-0000-7000-8000-000000000000"
-
-
-def in_seconds(seconds):
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-@pytest.fixture
-def marks(warren):
-    made = Marks(warren)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -41,7 +30,7 @@ def test_cancel_of_what_is_scheduled(warren, delayed, marks):
     assert (job["status"], job["reason"], job["attempt"]) == ("cancelled", None, 0), job
     assert job["act_by"].startswith("key ") and job["cancel_requested_at"] is not None
     mark, = marks.of(delayed)
-    assert (mark["run"], mark["attempt"], mark["copy"], mark["why"]) == (1, ENDS, ENDS, "cancel")
+    assert (mark["run"], mark["attempt"], mark["copy"], mark["why"]) == (1, END, END, "cancel")
     assert warren.api.attempts(delayed)["attempts"] == []
 
 
@@ -62,7 +51,7 @@ def test_run_now(warren, delayed, marks):
 
 
 def test_reschedule_and_again(warren, delayed, marks):
-    later, sooner = in_seconds(7200), in_seconds(1800)
+    later, sooner = in_ms(7_200_000), in_ms(1_800_000)
     one = act(warren.api, "PATCH", delayed, json={"run_at": later})
     assert (one["run_at"], one["status"]) == (later, "scheduled")
     two = act(warren.api, "PATCH", delayed, json={"run_at": sooner, "priority": "high"})
@@ -73,24 +62,10 @@ def test_reschedule_and_again(warren, delayed, marks):
     assert [mark["copy"] for mark in marks.of(delayed, 2)] == [one["copy"], two["copy"]]
 
 
-def at_once(warren, calls):
-    """The answers to (method, path, options), all asked at once, in their order."""
-    answers = [None] * len(calls)
-
-    def call(n):
-        method, path, options = calls[n]
-        answers[n] = warren.api_at(warren.gateway).request(method, f"/jobs/{path}", **options)
-    threads = [threading.Thread(target=call, args=(n,)) for n in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
-
-
 def test_many_reschedule_at_once(warren, delayed, marks):
     """In turn: the last act is the one that counts."""
-    answers = at_once(warren, [("PATCH", delayed, {"json": {"run_at": in_seconds(4000 + n)}}) for n in range(6)])
+    answers = at_once(*[lambda n=n: ask(warren, "PATCH", delayed, json={"run_at": in_ms(4_000_000 + 1000 * n)})
+                        for n in range(6)])
     assert [answer.status_code for answer in answers] == [202] * 6
     moved = sorted((answer.json() for answer in answers), key=lambda answer: answer["copy"])
     assert len({answer["copy"] for answer in moved}) == 6
@@ -102,8 +77,8 @@ def test_cancel_and_reschedule_at_once(warren):
     """Whichever is second sees the first: it ends cancelled."""
     for _ in range(5):
         id = warren.api.submit("echo", 1, delay="1h")["id"]
-        cancel, move = at_once(warren, [("POST", f"{id}/cancel", {}),
-                                        ("PATCH", id, {"json": {"run_at": in_seconds(7200)}})])
+        cancel, move = at_once(lambda id=id: ask(warren, "POST", f"{id}/cancel"), lambda id=id: ask(
+            warren, "PATCH", id, json={"run_at": in_ms(7_200_000)}))
         assert cancel.status_code == 202 and move.status_code in (202, 409), (cancel.text, move.text)
         assert warren.api.get(id)["status"] == "cancelled"
 
@@ -131,7 +106,7 @@ def test_bodies_that_are_refused(warren, delayed, body, want):
 
 def test_a_time_after_the_expiry_is_refused(warren):
     id = warren.api.submit("echo", 1, delay="1m", expires="1h")["id"]
-    answer = act(warren.api, "PATCH", id, 422, json={"run_at": in_seconds(7200)})
+    answer = act(warren.api, "PATCH", id, 422, json={"run_at": in_ms(7_200_000)})
     assert "expires" in answer["detail"]
 
 
@@ -195,7 +170,7 @@ def test_acts_in_backoff(make_warren):
     warren = make_warren(handlers=late_retry('test "$WARREN_JOB_ATTEMPT" -gt 1 && echo true || exit 7'))
     id = warren.api.submit("late", 1)["id"]
     warren.api.wait(id, "failed")
-    moved = act(warren.api, "PATCH", id, json={"run_at": in_seconds(3000)})
+    moved = act(warren.api, "PATCH", id, json={"run_at": in_ms(3_000_000)})
     assert (moved["attempt"], moved["status"]) == (2, "scheduled")
     until(lambda: warren.api.get(id)["run_at"] == moved["run_at"], 10, "the new time")
     assert warren.api.get(id)["error_kind"] == "error"
@@ -225,7 +200,7 @@ def test_the_long_list_answers_the_duplicate_check(warren, delayed):
         return answer["deliveries"][0]["state"]
     warren.api.wait(delayed, "scheduled")
     assert asked(delayed) == "open"
-    moved = act(warren.api, "PATCH", delayed, json={"run_at": in_seconds(7200)})
+    moved = act(warren.api, "PATCH", delayed, json={"run_at": in_ms(7_200_000)})
     assert asked(delayed) == "superseded"
     assert asked(delayed, copy=moved["copy"]) == "open"
     act(warren.api, "POST", f"{delayed}/cancel")

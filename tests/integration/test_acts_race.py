@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from acts_rig import act, all_settled, ask, at_once, in_ms, kind_of, noting, passed
+from acts_rig import act, all_settled, ask, at_once, kind_of, noting, passed
+from harness.api import in_ms
 from harness.events import Events
 from harness.forwarder import Forwarder
 from harness.until import until

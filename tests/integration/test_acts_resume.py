@@ -1,28 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts that a crash interrupted between two of their steps: the next start of the primary ends them. The test
 puts what the crash would have left into registry.db and the broker."""
-import contextlib
-import sqlite3
 import time
 import uuid
 
-import pytest
-
-from acts_rig import ENDS, Marks, act
+from acts_rig import act, database
+from harness.operator_rig import END
 from harness.until import until
 
 CANCEL, RUN_NOW, RETRY = 0, 1, 4  # the numbers of acts in the table
-
-
-@pytest.fixture(scope="module")
-def marks(warren):
-    made = Marks(warren)
-    yield made
-    made.close()
-
-
-def database(warren):
-    return contextlib.closing(sqlite3.connect(warren.folder / "registry.db", timeout=30))
 
 
 def interrupt(warren, id, kind, copy=0, run=1):
@@ -56,10 +42,10 @@ def test_a_cancel_is_ended(warren, marks):
     go_on(warren)
     job = warren.api.wait(id, "cancelled")
     assert job["act_by"] == "key k1"
-    assert marks.of(id)[0]["copy"] == ENDS
+    assert marks.of(id)[0]["copy"] == END
     with database(warren) as db:
         assert db.execute("SELECT run, copy FROM moved WHERE id = ?",
-                          (uuid.UUID(id).bytes,)).fetchone() == (1, ENDS)
+                          (uuid.UUID(id).bytes,)).fetchone() == (1, END)
 
 
 def test_a_copy_is_published(warren, marks):

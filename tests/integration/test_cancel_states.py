@@ -8,7 +8,7 @@ import pytest
 
 from acts_rig import act, all_settled, ask, at_once, noting
 from harness.events import Events
-from harness.operator_rig import Operator
+from harness.pauses import park, resume
 from harness.until import until
 
 BUSY = 4  # jobs that a consumer runs at once
@@ -22,10 +22,6 @@ def warren(broker, tmp_path_factory):
         whole.consumer.settings["status_store_url"] = f"http://127.0.0.1:{whole.replica.port}"
         whole.consumer.restart()
         yield whole
-
-
-def held(warren):
-    return int(warren.consumer.metrics()["warren_deliveries_held"])
 
 
 def running(warren, type, payload=None, **members):
@@ -57,12 +53,12 @@ def check_unrun(warren, *ids):
 def test_before_it_is_due(warren):
     """In a long bucket, in a short one, and held by a consumer."""
     here, soon, hour = (warren.api.submit("note", delay=delay)["id"] for delay in ("1900ms", "3s", "1h"))
-    until(lambda: held(warren) == 1, 10, "one is held", every=0.005)
+    until(lambda: warren.held() == 1, 10, "one is held", every=0.005)
     for id in (here, soon, hour):
         cancel(warren, id)
-    assert held(warren) == 0, "it was waiting for its time"
+    assert warren.held() == 0, "it was waiting for its time"
     due = time.monotonic() + 3
-    until(lambda: time.monotonic() > due and held(warren) == 0, 10, "all have come")
+    until(lambda: time.monotonic() > due and warren.held() == 0, 10, "all have come")
     check_unrun(warren, here, soon, hour)
 
 
@@ -72,7 +68,7 @@ def test_in_backoff(warren):
         warren.api.wait(id, "failed")
         cancel(warren, id)
     due = time.monotonic() + 2.5
-    until(lambda: time.monotonic() > due and held(warren) == 0, 10, "the next attempt has come")
+    until(lambda: time.monotonic() > due and warren.held() == 0, 10, "the next attempt has come")
     for id in ids:
         job = warren.api.get(id)
         assert (job["status"], warren.starts(id)) == ("cancelled", 1), job
@@ -87,7 +83,7 @@ def test_while_it_waits_or_is_asked_about(warren):
     waits = warren.api.submit("note", priority="high")["id"]
     queued = [warren.api.submit("note")["id"] for _ in range(20)]
     asked = warren.api.submit("note", delay="1h", priority="high")["id"]
-    until(lambda: held(warren) >= BUSY + 2, 10, "they wait here")
+    until(lambda: warren.held() >= BUSY + 2, 10, "they wait here")
     until(lambda: time.monotonic() > began + 1.1, 5, "a copy of the one with a key may have started elsewhere")
     warren.replica.hang()
     try:
@@ -126,25 +122,14 @@ def test_while_it_runs(warren):
     assert warren.api.run("note")["status"] == "completed", "the workers are free again"
 
 
-def runs_at_once(warren, queue):
-    before = warren.depth(queue)
-    id = warren.api.submit("echo", 1)["id"]
-    return until(lambda: warren.api.get(id)["status"] == "completed" and "runs" or
-                 warren.depth(queue) > before and "waits", 10, "it runs or is parked") == "runs"
-
-
 def test_while_it_is_parked(warren):
-    operator = Operator(warren)
-    queue = operator.pause("echo")
-    ids = [until(lambda: warren.api.submit("echo", 1)["id"] if warren.depth(queue) else
-                 not warren.api.submit("echo", 1), 10, "the type is paused", every=0.1) for _ in range(4)]
-    until(lambda: held(warren) == 0, 10, "all are parked")
+    ids, queue = park(warren, 4)
+    until(lambda: warren.held() == 0, 10, "all are parked")
     for id in ids[1:]:
         cancel(warren, id)
-    operator.pause("echo", paused=False)
-    until(lambda: runs_at_once(warren, queue), 10, "the pause is over")
-    operator.unpark(queue)
+    resume(warren, "echo")
     assert warren.api.wait(ids[0])["status"] == "completed"
+    until(lambda: warren.depth(queue) == 0, 10, "all are back")
     all_settled(warren)
     for id in ids[1:]:
         assert warren.api.get(id)["status"] == "cancelled"

@@ -11,14 +11,9 @@ import uuid
 import pika
 import pytest
 
-from cli_rig import EXIT, Cli, dead_job
+from cli_rig import EXIT, dead_job
 from harness.broker import BIN
 from harness.until import until
-
-
-@pytest.fixture(scope="module")
-def cli(warren, tmp_path_factory):
-    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
 
 
 def letter_of(cli, job):

@@ -3,17 +3,10 @@
 import datetime
 import json
 
-import pytest
-
 from cli_rig import EXIT, Cli, dead_job
 from harness.until import until
 
 UNKNOWN = "0190f0f0-0000-7000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def cli(warren, tmp_path_factory):
-    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
 
 
 def delayed(cli, *options):

@@ -1,14 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`warren find`, and what `list` and `get` show of many jobs and of one's history."""
-import pytest
-
-from cli_rig import EXIT, Cli
+from cli_rig import EXIT
 from harness.until import until
-
-
-@pytest.fixture(scope="module")
-def cli(warren, tmp_path_factory):
-    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
 
 
 def test_one_match_is_shown(cli):

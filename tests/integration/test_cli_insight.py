@@ -8,7 +8,6 @@ import subprocess
 import pytest
 
 from cli_rig import EXIT
-from gateway_rig import Service
 from harness.broker import BIN
 
 ID = "0190a000-0000-7000-8000-000000000001"
@@ -36,14 +35,6 @@ TIMES = {"p50": 30, "p95": 61, "p99": 120}
 BUCKET = {"at": "2026-01-01T00:00:00.000Z", "submitted": 12, "completed": 11, "failed_attempts": 1, "retried": 1,
           "dead": 0, "latency_ms": TIMES, "wait_ms": {"p50": None, "p95": None, "p99": None}, "duration_ms": TIMES}
 SERIES = {"step_seconds": 60, "buckets": [BUCKET, {**BUCKET, "partial": True}]}
-
-
-@pytest.fixture()
-def service():
-    made = Service()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture()

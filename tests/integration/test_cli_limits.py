@@ -7,21 +7,12 @@ import subprocess
 import pytest
 
 from cli_rig import EXIT
-from gateway_rig import Service
 from harness.broker import BIN
 
 TENANT = {"name": "acme", "rate": "10/1m", "burst": 10, "max_running": 5, "max_pending": 100000,
           "weight": 1, "paused": False, "amqp_login": False, "created_at": "2026-01-01T00:00:00.000Z"}
 MAIL = {"name": "send.mail", "max_running": 50, "max_rate": "10/1s", "slots_version": 2,
         "rate_version": 1}
-
-
-@pytest.fixture()
-def service():
-    made = Service()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture()

@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from cli_rig import EXIT
-from gateway_rig import Service
 from harness.broker import BIN
 from harness.terminal import open_terminal
 from harness.until import until
@@ -50,12 +49,9 @@ def answer(state="done", status=200, **more):
 
 
 @pytest.fixture()
-def service():
-    made = Service()
-    made.answers = Steps()
-    yield made
-    made.shutdown()
-    made.server_close()
+def service(service):
+    service.answers = Steps()
+    return service
 
 
 class Person:

@@ -3,15 +3,8 @@
 import json
 import signal
 
-import pytest
-
-from cli_rig import EXIT, Cli, dead_job
+from cli_rig import EXIT, dead_job
 from harness.until import until
-
-
-@pytest.fixture(scope="module")
-def cli(warren, tmp_path_factory):
-    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
 
 
 def test_watch_tells_each_change(cli):

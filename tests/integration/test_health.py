@@ -3,10 +3,11 @@
 import contextlib
 import json
 
+import pika
 import pytest
 
 from cli_rig import Cli
-from harness.operator_rig import Operator
+from harness.pauses import parked_queue
 from harness.until import until
 from harness.warren import Warren
 
@@ -22,11 +23,6 @@ def warren(broker, tmp_path_factory):
         yield whole
     finally:
         whole.end()
-
-
-@pytest.fixture(scope="module")
-def cli(warren, tmp_path_factory):
-    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture()
@@ -103,20 +99,31 @@ def test_all_is_well(healthy, cli):
     assert refused.status_code == 400
 
 
+def left_over_pause(warren, type):
+    """The record of a pause that is over and that this primary did not make, and its queue, with a job; returns
+    the name of the queue."""
+    queue = parked_queue(type)
+    record = {"record": "pause", "key": f"type:{type}", "v": 1, "paused": False}
+    with warren.pika("warren-provision") as connection:
+        channel = connection.channel()
+        channel.exchange_declare(queue, "fanout", durable=True)
+        channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        channel.queue_bind(queue, queue)
+        channel.basic_publish("control", "", json.dumps(record), pika.BasicProperties(
+            user_id="warren-provision", delivery_mode=2, content_type="application/json"))
+    with warren.pika() as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.basic_publish(queue, "", b"a job")
+    return queue
+
+
 def test_queues_topology_and_tokens(healthy, cli):
     """Also the words of the doctor, the metric, and jobs that nobody takes from the queue of a pause."""
     warren = healthy
-    operator = Operator(warren)
     version = {made["name"]: made["slots_version"]
                for made in warren.admin.request("GET", "/tenants").json()["tenants"]}["acme"]
-    queue = operator.pause("parked.type")
-    with warren.pika() as connection:
-        channel = connection.channel()
-        channel.queue_bind(queue, queue, "")
-        channel.queue_unbind(queue, queue, queue)
-        channel.confirm_delivery()
-        channel.basic_publish(queue, "", b"a job")
-    operator.pause("parked.type", paused=False, declared=False)
+    queue = left_over_pause(warren, "parked.type")
     for path in (f"exchanges/{warren.vhost}/hold.1h", f"queues/{warren.vhost}/slots.acme.{version}"):
         warren.broker.management("DELETE", f"/api/{path}")
     warren.dlx_monitor.stop()

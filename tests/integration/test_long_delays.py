@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from acts_rig import act, all_settled, in_ms, noting
+from acts_rig import act, all_settled, noting
+from harness.api import in_ms
 from harness.until import until
 
 DELAY = 14500

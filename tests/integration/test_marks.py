@@ -58,10 +58,6 @@ def await_cancelled(warren, id, **wanted):
     return line
 
 
-def held(warren):
-    return int(warren.consumer.metrics()["warren_deliveries_held"])
-
-
 def fill(warren):
     """Every worker runs one; returns their ids. No more of their lane come here."""
     ids = [warren.api.submit("gate")["id"] for _ in range(warren.consumer.settings["concurrency"])]
@@ -74,7 +70,7 @@ def test_one_that_waits_for_a_worker(whole):
     warren, operator = whole
     busy = fill(warren)
     id = warren.api.submit("note", priority="high")["id"]
-    until(lambda: held(warren) == len(busy) + 1, 30, "it waits here")
+    until(lambda: warren.held() == len(busy) + 1, 30, "it waits here")
     operator.cancel(id)
     await_cancelled(warren, id, running=False, attempt=1, type="note")
     operator.cancel(*busy, told=False)
@@ -151,7 +147,7 @@ def test_a_moved_job_runs_once(whole):
     warren.api.wait(job["id"], "completed")
     assert now_ms() < due
     until(lambda: now_ms() > due + 1000, 10, "the old message has come")
-    until(lambda: held(warren) == 0, 30, "it is settled")
+    until(lambda: warren.held() == 0, 30, "it is settled")
     assert len(events_of(warren, job["id"], "started")) == 1
     assert not events_of(warren, job["id"], "cancelled")
 
@@ -174,7 +170,7 @@ def test_a_copy_is_asked_about_before_it_starts(whole):
     before = warren.consumer.metrics().sum("warren_duplicates_checked_total")
     operator.move(job["id"], "note")
     until(lambda: warren.consumer.metrics().sum("warren_duplicates_checked_total") > before, 30, "asked")
-    until(lambda: held(warren) == 0, 30, "dropped")
+    until(lambda: warren.held() == 0, 30, "dropped")
     assert len(events_of(warren, job["id"], "started")) == 1
 
 
@@ -187,7 +183,7 @@ def test_a_copy_does_not_join_the_attempt_that_runs_here(whole):
     events.until(lambda: events.hops(id), 30, "the copy hops while the old message runs")
     events.close()
     assert warren.api.wait(id)["status"] == "completed"
-    until(lambda: held(warren) == 0, 30, "all is settled")
+    until(lambda: warren.held() == 0, 30, "all is settled")
     assert len(events_of(warren, id, "started")) == 1
 
 
@@ -209,7 +205,7 @@ def test_one_that_stood_still_asks(whole):
     for id in busy:
         warren.api.wait(id, "running")
     ids = [warren.api.submit("note", priority="high")["id"] for _ in range(4)]
-    until(lambda: held(warren) == 8, 30, "they wait here")
+    until(lambda: warren.held() == 8, 30, "they wait here")
     warren.consumer.hang()
     operator.cancel(*ids)
     time.sleep(3)  # longer than its runs, shorter than its links live
@@ -218,7 +214,7 @@ def test_one_that_stood_still_asks(whole):
         warren.api.wait(id, "cancelled")
     for id in busy:
         warren.api.wait(id)
-    until(lambda: held(warren) == 0, 30, "all is settled")
+    until(lambda: warren.held() == 0, 30, "all is settled")
     assert not [id for id in ids if warren.ran(id)]
 
 
@@ -269,7 +265,7 @@ def test_beyond_the_bound_a_store_is_asked(acts):
     operator.await_seen(mark, warren.consumer)
     assert warren.api.wait(stays)["status"] == "completed"
     assert warren.consumer.metrics().sum("warren_duplicates_checked_total") >= 2
-    until(lambda: held(warren) == 0, 30, "all is settled")
+    until(lambda: warren.held() == 0, 30, "all is settled")
     assert not warren.ran(id)
 
 
@@ -280,7 +276,7 @@ def test_a_leg_that_is_longer_than_marks_live_is_asked_about(acts):
     stays = warren.api.submit("note", delay="6900ms")["id"]
     operator.cancel(id)
     assert warren.api.wait(stays)["status"] == "completed"
-    until(lambda: held(warren) == 0, 30, "all is settled")
+    until(lambda: warren.held() == 0, 30, "all is settled")
     assert not warren.ran(id)
     assert [line.get("by") for line in events_of(warren, id, "cancelled")] == ["key k1"]
     assert warren.consumer.metrics().sum("warren_duplicates_checked_total", verdict="dropped") == 1

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on the jobs of a filter: preview, start by token, progress, abort, crashes."""
 import concurrent.futures
-import contextlib
-import sqlite3
 import time
 import uuid
 
 import pytest
 
-from acts_rig import Marks, Reader, kind_of
+from acts_rig import Marks, Reader, database, kind_of
 from harness.until import until
 
 OPEN = "scheduled,pending,running,failed"
@@ -72,10 +70,6 @@ def statuses(api, type):
     return {status: n for status in (*OPEN.split(","), "completed", "cancelled", "dead")
             if (n := call(api, "GET", "/jobs", 200, params={
                 "type": type, "status": status, "limit": 1, "count": "true"})["count"])}
-
-
-def database(warren):
-    return contextlib.closing(sqlite3.connect(warren.folder / "registry.db", timeout=30))
 
 
 def test_preview_is_what_is_acted_on(acme, kind):

@@ -25,10 +25,6 @@ def parked(warren):
     return warren.consumer.metrics().sum("warren_jobs_parked_total")
 
 
-def held(warren):
-    return int(warren.consumer.metrics()["warren_deliveries_held"])
-
-
 def assert_run_once(warren, ids):
     events = Events(warren)
     assert events.await_ended(ids) == set(ids)
@@ -57,7 +53,7 @@ def test_those_that_wait_here_are_parked(warren):
     for id in busy:
         warren.api.wait(id, "running")
     ids = [warren.api.submit("echo", 1, priority="high")["id"] for _ in range(10)]
-    until(lambda: held(warren) > len(busy), 30, "some wait here")
+    until(lambda: warren.held() > len(busy), 30, "some wait here")
     queue = pause(warren, "echo")
     until(lambda: warren.depth(queue) == len(ids), 10, "they are parked")
     for id in busy:
@@ -113,7 +109,7 @@ def test_a_cancel_and_an_expiry_reach_what_is_parked(warren):
     assert warren.depth(queue) == len(ids) + 1, "the messages stay"
     resume(warren, "echo")
     assert warren.api.wait(ids[0])["status"] == "completed"
-    until(lambda: warren.depth(queue) == 0 and held(warren) == 0, 30, "all are through")
+    until(lambda: warren.depth(queue) == 0 and warren.held() == 0, 30, "all are through")
     for id in (*ids[1:], late):
         assert warren.api.get(id)["status"] == "cancelled"
         assert not events_of(warren, id, "started")
@@ -126,7 +122,7 @@ def test_a_rescheduled_job_leaves_its_parked_copy_behind(warren):
     until(lambda: warren.depth(parked_queue("echo")) >= 2, 30, "both are parked")
     resume(warren, "echo")
     assert_run_once(warren, [id])
-    until(lambda: held(warren) == 0, 30, "the old message is dropped")
+    until(lambda: warren.held() == 0, 30, "the old message is dropped")
     assert len(events_of(warren, id, "started")) == 1
 
 
@@ -192,7 +188,7 @@ def test_a_consumer_that_dies_parks_nothing_twice(warren):
     ids = first + [warren.api.submit("echo", 1)["id"] for _ in range(MANY)]
     warren.consumer.kill()
     warren.consumer.start()
-    until(lambda: warren.depth(queue) >= len(ids) and held(warren) == 0, 60, "all are parked")
+    until(lambda: warren.depth(queue) >= len(ids) and warren.held() == 0, 60, "all are parked")
     resume(warren, "echo")
     assert_run_once(warren, ids)
 

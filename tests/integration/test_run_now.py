@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from acts_rig import act, all_settled, in_ms, noting, passed
+from acts_rig import act, all_settled, noting, passed
+from harness.api import in_ms
 from harness.status_rig import now_ms
 from harness.until import until
 
