@@ -8,7 +8,7 @@ import pytest
 
 from acts_rig import act, all_settled, ask, at_once, noting
 from harness.events import Events
-from harness.operator_rig import Operator
+from harness.pauses import park, resume
 from harness.until import until
 
 BUSY = 4  # jobs that a consumer runs at once
@@ -129,24 +129,11 @@ def test_while_it_runs(warren):
     assert warren.api.run("note")["status"] == "completed", "the workers are free again"
 
 
-def runs_at_once(warren, queue):
-    before = warren.depth(queue)
-    id = warren.api.submit("echo", 1)["id"]
-    return until(lambda: warren.api.get(id)["status"] == "completed" and "runs" or
-                 warren.depth(queue) > before and "waits", 10, "it runs or is parked") == "runs"
-
-
 def test_while_it_is_parked(warren):
-    operator = Operator(warren)
-    queue = operator.pause("echo")
-    ids = [until(lambda: warren.api.submit("echo", 1)["id"] if warren.depth(queue) else
-                 not warren.api.submit("echo", 1), 10, "the type is paused", every=0.1) for _ in range(4)]
-    until(lambda: held(warren) == 0, 10, "all are parked")
+    ids, _ = park(warren, 4)
     for id in ids[1:]:
         cancel(warren, id)
-    operator.pause("echo", paused=False)
-    until(lambda: runs_at_once(warren, queue), 10, "the pause is over")
-    operator.unpark(queue)
+    resume(warren, "echo")
     assert warren.api.wait(ids[0])["status"] == "completed"
     all_settled(warren)
     for id in ids[1:]:

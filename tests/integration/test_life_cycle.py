@@ -412,21 +412,6 @@ def test_each_state_is_read(make_warren, kind):
     assert before + 5000 <= first < second
 
 
-def test_a_paused_type_hops(gated):
-    put_record(gated, {"record": "pause", "key": "type:echo", "v": 1, "paused": True})
-    ids = []
-
-    def hops():
-        ids.append(gated.api.submit("echo", 1)["id"])
-        return gated.depth("delay.10s")
-
-    until(hops, 30, "a hop of a job of the paused type", every=0.2)
-    assert gated.api.run("noop")["status"] == "completed"
-    put_record(gated, {"record": "pause", "key": "type:echo", "v": 2, "paused": False})
-    for id in ids:
-        assert gated.api.wait(id)["status"] == "completed"
-
-
 def test_a_type_at_its_own_limit_does_not_block_others(make_warren):
     whole = make_warren(settings={"consumer": {"concurrency": 2}}, start=False)
     handlers = gated_handlers(whole.folder)
