@@ -141,22 +141,23 @@ def test_a_restarted_broker_has_lost_no_tokens(faulty_warren, tmp_path):
 
 
 def test_types(warren, cli):
-    listed = cli.json("type", "list")["types"]
-    assert cli.json("type", "set", "noop", "--max-running", "2", "--max-rate", "50/1s")["type"][
+    listed = [made["name"] for made in cli.json("type", "list")["types"]]
+    assert cli.json("type", "set", "unheard", "--max-running", "2", "--max-rate", "50/1s")["type"][
         "max_rate"] == "50/1s"
-    assert [made["name"] for made in cli.json("type", "list")["types"]] == (
-        sorted([made["name"] for made in listed] + ["noop"]))
-    shown = [line.rsplit(None, 1) for line in cli("type", "show", "noop").stdout.splitlines()]
-    assert shown[:3] == [["type", "noop"], ["max running", "2"], ["max rate", "50/1s"]]
-    assert cli("type", "slots", "noop").stdout == "type noop: new tokens are in force\n"
+    names = [made["name"] for made in cli.json("type", "list")["types"]]
+    assert names == sorted(names) and {*listed, "unheard"} == set(names)
+    shown = [line.rsplit(None, 1) for line in cli("type", "show", "unheard").stdout.splitlines()]
+    assert shown[0] == ["type", "unheard"]
+    assert ["max running", "2"] in shown and ["max rate", "50/1s"] in shown
+    assert cli("type", "slots", "unheard").stdout == "type unheard: new tokens are in force\n"
     assert cli("tenant", "slots", "acme").stdout == "tenant acme: new tokens are in force\n"
-    refused = cli("type", "set", "noop", "--max-running", "0")
+    refused = cli("type", "set", "unheard", "--max-running", "0")
     assert refused.returncode == EXIT["refused"]
     assert refused.stderr.startswith("warren: --max-running: ") and "unlimited" in refused.stderr
-    assert cli("type", "set", "noop", "--max-running", "unlimited", "--max-rate",
+    assert cli("type", "set", "unheard", "--max-running", "unlimited", "--max-rate",
                "unlimited").returncode == EXIT["done"]
-    gone = cli("type", "show", "noop")
-    assert gone.returncode == EXIT["not found"] and "has no limits" in gone.stderr
+    gone = cli("type", "show", "unheard")
+    assert gone.returncode == EXIT["not found"] and "nothing is known of type unheard" in gone.stderr
     without = cli("tenant", "set", "acme", "--max-running", "unlimited")
     assert without.returncode == EXIT["done"]
     none = cli("tenant", "slots", "acme")
