@@ -149,24 +149,22 @@ def limited(whole, tenant="acme", type=None, **limits):
     assert answer.status_code in (200, 202), answer.text
 
 
-def test_no_slot_names_the_holders(make_warren):
-    whole = make_warren(settings={"consumer": {"concurrency": 4}})
-    whole.tenant("acme", max_running=1)
-    holder = hold(whole.api)
-    job = whole.api.submit("noop")["id"]
-    answer = await_code(whole, job, "no_slot")
+def test_no_slot_names_the_holders(whole):
+    narrow = whole.tenant("narrow", max_running=1).api
+    holder = hold(narrow)
+    job = narrow.submit("noop")["id"]
+    answer = await_code(whole, job, "no_slot", api=narrow)
     assert answer["evidence"]["limit"] == answer["evidence"]["running"] == 1
     (held,) = answer["evidence"]["holders"]
-    assert (held["id"], held["type"], held["tenant"]) == (holder, "sleep", "acme")
-    assert held["worker"] == whole.api.get(holder)["worker"] and held["started_at"]
+    assert (held["id"], held["type"], held["tenant"]) == (holder, "sleep", "narrow")
+    assert held["worker"] == narrow.get(holder)["worker"] and held["started_at"]
     assert answer["evidence"]["holders_left_out"] == 0
-    assert answer["text"] == "all 1 slots of tenant acme are in use"
-    let_go(whole.api, holder)
-    await_end(whole, job)
+    assert answer["text"] == "all 1 slots of tenant narrow are in use"
+    let_go(narrow, holder)
+    await_end(whole, job, narrow)
 
 
-def test_type_limit_of_all_shows_no_other_tenants_jobs(make_warren):
-    whole = make_warren(settings={"consumer": {"concurrency": 4}})
+def test_type_limit_of_all_shows_no_other_tenants_jobs(whole):
     other = whole.tenant("other").api
     limited(whole, type="sleep", max_running=1)
     until(lambda: whole.admin.request("GET", "/types/sleep").json()["type"]["slots_version"], 30, "slots")
@@ -180,16 +178,16 @@ def test_type_limit_of_all_shows_no_other_tenants_jobs(make_warren):
     assert [held["id"] for held in answer["evidence"]["holders"]] == [holder]
     let_go(other, holder)
     await_end(whole, job)
+    limited(whole, type="sleep", max_running="unlimited")
 
 
-def test_rate(make_warren):
-    whole = make_warren(settings={"consumer": {"concurrency": 4}})
-    limited(whole, type="noop", max_rate="1/20s")
-    until(lambda: whole.admin.request("GET", "/types/noop").json()["type"]["rate_version"], 30, "tokens")
-    until(lambda: '"type":"noop","max_running":-1,"slots_version":0,"rate":1,' in whole.consumer.log(), 20,
+def test_rate(whole):
+    limited(whole, type="echo", max_rate="1/20s")
+    until(lambda: whole.admin.request("GET", "/types/echo").json()["type"]["rate_version"], 30, "tokens")
+    until(lambda: '"type":"echo","max_running":-1,"slots_version":0,"rate":1,' in whole.consumer.log(), 20,
           "the consumer has the record")
-    whole.api.run("noop")
-    job = whole.api.submit("noop")["id"]  # counts of tokens are not used before they are 10 s old
+    whole.api.run("echo")
+    job = whole.api.submit("echo")["id"]  # counts of tokens are not used before they are 10 s old
     answer = await_code(whole, job, "rate")
     assert answer["evidence"]["rate"] == "1/20s" and answer["evidence"]["cooling"] == 1
     assert seconds(answer["next"]) - time.time() < 21

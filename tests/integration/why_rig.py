@@ -28,10 +28,10 @@ def await_code(whole, id, code, timeout=30, api=None, **evidence):
         raise AssertionError(f"{late}; seen: {seen}") from None
 
 
-def await_end(whole, id):
+def await_end(whole, id, api=None):
     """The job has run, and its code says nothing any more."""
-    job = whole.api.wait(id, timeout=60)
-    answer = ask(whole, id)
+    job = (api or whole.api).wait(id, timeout=60)
+    answer = ask(whole, id, api)
     assert (answer["code"], answer["status"], answer["also"]) == (None, job["status"], [])
     return job
 
