@@ -15,7 +15,7 @@
 #include "common/base/own.h"
 #include "common/db/columns.h"
 #include "common/model/event.h"
-#include "dlx-monitor/letter_text.h"
+#include "dlx-monitor/letter_search.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
@@ -28,10 +28,6 @@ enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9, VALUES_MAX = FILTERS_MAX + 
         " l.run AS run, l.attempt AS attempt, l.source AS source, l.state AS state," \
         " l.grp AS \"group\", l.dead_at AS dead_at, l.size AS size"
 enum { LETTER_COLUMN_COUNT = 15, LETTER_ERROR = 6 };
-
-/* A page of a search. */
-#define SEARCH_PAGE ((msec)2000)
-enum { SEARCH_LETTERS_MAX = 50000, SEARCH_BYTES_MAX = 128 * 1024 * 1024 };
 
 static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
 {
@@ -144,51 +140,22 @@ static void add_letter(struct buffer *out, sqlite3_stmt *s, bool masks)
         json_end(out);
 }
 
-/* A page of a search: what was looked at, and where. */
-struct search {
-        const struct letter_filter *filter;
-        msec until;
-        int64_t letters, bytes, found;
-        char last[UUID_SIZE];
-};
-
 /* The columns of a letter, then its body. */
-static bool is_found(struct search *search, sqlite3_stmt *s)
+static bool is_found(struct letter_search *search, sqlite3_stmt *s, bool masks)
 {
-        struct bytes text = bytes_of_text(search->filter->q), error = db_bytes(s, LETTER_ERROR);
-        struct bytes body = db_bytes(s, LETTER_COLUMN_COUNT);
+        bool hides = masks && quotes_payload(s, LETTER_ERROR);
+        char id[UUID_SIZE];
 
-        search->letters++;
-        search->bytes += (int64_t)(body.length + error.length);
-        db_text(s, 0, search->last, sizeof(search->last));
-        bool hides = search->filter->mask != NULL && quotes_payload(s, LETTER_ERROR);
-        return (!hides && letter_text_holds(error, text, (struct bytes){0})) ||
-               letter_text_holds(body, text, bytes_of_text(search->filter->mask));
-}
-
-static bool has_looked_enough(const struct search *search)
-{
-        return search->found == search->filter->limit || search->letters >= SEARCH_LETTERS_MAX ||
-               search->bytes >= SEARCH_BYTES_MAX ||
-               (search->letters > 0 && clock_mono() >= search->until);
-}
-
-static void write_search(struct buffer *out, const struct search *search, bool complete)
-{
-        json_put_string(out, "next_cursor", complete ? NULL : search->last);
-        json_begin_object(out, "search");
-        json_put_int(out, "letters", search->letters);
-        json_put_int(out, "bytes", search->bytes);
-        json_put_time(out, "until", uuid7_time(search->last));
-        json_put_flag(out, "complete", complete);
-        json_end(out);
+        db_text(s, 0, id, sizeof(id));
+        return letter_search_look(search, id, hides ? (struct bytes){0} : db_bytes(s, LETTER_ERROR),
+                                  db_bytes(s, LETTER_COLUMN_COUNT));
 }
 
 /* Letter by letter, so that it is known how far it came. */
 static int search_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                        struct err *e)
 {
-        struct search search = {.filter = f, .until = clock_mono() + SEARCH_PAGE};
+        struct letter_search search = letter_search_begin(f->q, f->mask, f->limit);
         struct letter_filter rest = *f;
         struct selection selection = {.sql = {0}};
         msec deadline;
@@ -204,14 +171,12 @@ static int search_list(const struct archive *a, const struct letter_filter *f, s
                 return -1;
         json_begin(out);
         json_begin_array(out, "letters");
-        while ((more = db_step(s, e)) == 1 && !has_looked_enough(&search)) {
-                if (!is_found(&search, s))
-                        continue;
-                add_letter(out, s, f->mask != NULL);
-                search.found++;
+        while ((more = db_step(s, e)) == 1 && !letter_search_is_over(&search)) {
+                if (is_found(&search, s, f->mask != NULL))
+                        add_letter(out, s, f->mask != NULL);
         }
         json_end_array(out);
-        write_search(out, &search, more == 0);
+        letter_search_write(&search, more == 0, out);
         json_end(out);
         return more < 0 ? -1 : 0;
 }

@@ -16,6 +16,7 @@ TENANTS, TYPES = 100, 50
 READERS = 4
 PAUSE = 0.01  # s between two requests of a reader
 LIMIT_MS = 10
+INCOMING_PART = 0.95  # of the wanted rate, that must come in
 FILLERS = 4
 SLICE = 0.25  # s in which a share of the incoming jobs is submitted
 PRIORITIES = "critical,high,medium,low"
@@ -161,3 +162,12 @@ def measure(pipeline, options):
             "p50_ms": _percentile(ms, 0.5), "p99_ms": _percentile(ms, 0.99), "max_ms": _percentile(ms, 1),
             "filters": {name: {"p50_ms": _percentile(v, 0.5), "p99_ms": _percentile(v, 0.99)}
                         for name, v in each.items() if v}}
+
+
+def check(figures, incoming):
+    """Fails when a filter is slow, or when fewer jobs came in than that many a second."""
+    slow = {name: each["p99_ms"] for name, each in figures["filters"].items() if each["p99_ms"] > LIMIT_MS}
+    if slow:
+        raise SystemExit(f"p99 over {LIMIT_MS} ms: {slow}")
+    if figures["incoming_per_s"] < INCOMING_PART * incoming:
+        raise SystemExit(f"only {figures['incoming_per_s']:.0f} jobs a second came in, not {incoming}")

@@ -13,6 +13,7 @@ import requests
 from harness.until import until
 from harness.warren import Warren, default_handlers
 
+LANES = ("critical", "high", "medium", "low")
 ENDS = 2**53  # attempt and copy of a mark that ends a whole run
 
 
@@ -182,11 +183,18 @@ def ask(warren, method, path, gateway=None, **options):
 
 
 def all_settled(warren, *consumers):
-    """Until no consumer holds or runs a delivery, and nothing waits in the lanes."""
+    """Until nothing waits in the lanes of acme, and no consumer holds or runs a delivery."""
     def idle():
+        waiting = sum(warren.depth(f"jobs.acme.{lane}") for lane in LANES)
         found = [consumer.metrics() for consumer in consumers or (warren.consumer,)]
-        return not any(m["warren_deliveries_held"] or m["warren_workers_active"] for m in found)
+        return not waiting and not any(m["warren_deliveries_held"] or m["warren_workers_active"] for m in found)
     until(idle, 60, "all is settled")
+
+
+def passed(warren, ms=0):
+    """Until a job that is due in `ms` has run: what was due before it came to a consumer earlier."""
+    delay = {"delay": f"{ms}ms"} if ms else {}
+    assert warren.api.run("note", **delay)["status"] == "completed"
 
 
 def in_ms(ms):

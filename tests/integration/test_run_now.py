@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from acts_rig import act, all_settled, in_ms, noting
+from acts_rig import act, all_settled, in_ms, noting, passed
 from harness.status_rig import now_ms
 from harness.until import until
 
@@ -63,7 +63,7 @@ def test_the_hour_copy_comes(warren):
     act(warren.api, "POST", f"{during}/run-now")
     hour_is_over(warren, old[during])
     ends_once(warren, during)
-    time.sleep(0.5)
+    passed(warren)
     all_settled(warren)
     for id in (after, during):
         assert warren.api.get(id)["status"] == "completed"
@@ -125,7 +125,7 @@ def test_of_one_that_failed(warren):
     job = warren.api.wait(id, "dead")
     assert (job["attempt"], job["reason"]) == (2, "exhausted")
     hour_is_over(warren, old[id])
-    time.sleep(0.5)
+    passed(warren)
     all_settled(warren)
     assert warren.starts(id) == 2
     assert len(until(lambda: warren.api.letters(job=id), 20, "its letter")) == 1

@@ -245,6 +245,38 @@ static int64_t searched(const char *page, const char *name)
         return at == NULL ? 0 : strtoll(at + strlen(wanted), NULL, 10);
 }
 
+/* A count says at most COUNT_MAX, and that there are more; with a time also. */
+static void a_count_ends_at_10000(void **state)
+{
+        static const char *const wanted[] = {"\"count\":9999,\"count_is_capped\":false",
+                                             "\"count\":10000,\"count_is_capped\":false",
+                                             "\"count\":10000,\"count_is_capped\":true"};
+        const msec at = BORN * (msec)1000;
+        struct rig rig;
+        struct err e = {0};
+        (void)state;
+        rig_open(&rig);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        for (unsigned i = 0; i <= COUNT_MAX; i++) {
+                struct job j = job_of(0, at + i);
+                rig_submit(&rig, &j);
+                if (i + 2 < COUNT_MAX)
+                        continue;
+                rig_commit(&rig);
+                for (int timed = 0; timed < 2; timed++) {
+                        const struct job_filter f = {.tenant = "tenant-0",
+                                                     .created_after = timed ? at - 1 : 0};
+                        AUTO_BUFFER out = {0};
+                        AUTO_READER *r = readers_take(readers, &e);
+                        assert_int_equal(count_write(r, &f, &out, &e), 0);
+                        buffer_add_char(&out, '\0');
+                        assert_non_null(strstr(out.data, wanted[i + 2 - COUNT_MAX]));
+                }
+        }
+        readers_destroy(&readers);
+        rig_close(&rig);
+}
+
 static void a_search_ends_after_50000_rows(void **state)
 {
         enum { SEARCHED = 50000, MORE = 10 };
@@ -331,6 +363,7 @@ int main(void)
                 cmocka_unit_test(a_filter_has_at_most_32_types),
                 cmocka_unit_test(filters_agree_with_a_model),
                 cmocka_unit_test(very_many_types_are_listed),
+                cmocka_unit_test(a_count_ends_at_10000),
                 cmocka_unit_test(runs_are_read_by_index_alone),
                 cmocka_unit_test(a_search_ends_after_50000_rows),
         };

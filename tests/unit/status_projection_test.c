@@ -349,50 +349,6 @@ static void a_rebuild_gives_the_same(void **state)
         }
 }
 
-static void a_plain_job_has_no_attempt_rows(void **state)
-{
-        struct err e = {0};
-        struct place place;
-        struct item item = {.line = {0}};
-        uint64_t seed = 1;
-        char id[UUID_SIZE];
-        (void)state;
-        place_open(&place);
-        AUTO(store) store = store_create(place.path, &e);
-        AUTO(projection) p = projection_create(store, JOB_PAYLOAD_MAX_DEFAULT, &e);
-        assert_non_null(p);
-        uuid7(id);
-        draw_line(&seed, id, &item);
-        static const enum event_kind kinds[] = {EVENT_STARTED, EVENT_STARTED, EVENT_COMPLETED};
-        for (int64_t i = 0; i < 3; i++) {
-                struct event event = {.kind = kinds[i],
-                                      .tenant = "acme",
-                                      .run = 1,
-                                      .attempt = 1,
-                                      .at = 1700000000000,
-                                      .worker = bytes_of_text("host/1")};
-                memcpy(event.id, id, sizeof(id));
-                buffer_clear(&item.line);
-                event_write(&event, &item.line);
-                item.message.body = buffer_bytes(&item.line);
-                projection_fold(p, &item.message, i);
-                assert_int_equal(projection_commit(p, &e), 0);
-        }
-        AUTO_STATEMENT *rows = db_prepare(database_handle(store_database(store)),
-                                          "SELECT (SELECT count(*) FROM attempts),"
-                                          " (SELECT count(*) FROM starts), spilled FROM jobs",
-                                          &e);
-        assert_int_equal(db_step(rows, &e), 1);
-        assert_int_equal(sqlite3_column_int(rows, 0), 0);
-        assert_int_equal(sqlite3_column_int(rows, 1), 0);
-        assert_int_equal(sqlite3_column_int(rows, 2), 0);
-        db_finalize(&rows);
-        projection_destroy(&p);
-        store_destroy(&store);
-        buffer_fini(&item.line);
-        place_close(&place);
-}
-
 /* A job buried before any attempt shows no attempt. */
 static void a_burial_before_any_attempt_is_none(void **state)
 {
@@ -417,55 +373,6 @@ static void a_burial_before_any_attempt_is_none(void **state)
         assert_non_null(strstr(got, "\"status\":\"dead\""));
         assert_non_null(strstr(got, "\"attempts\":[]"));
         place_close(&place);
-}
-
-/* A burial without an attempt of its own leaves the last attempt as it was. */
-static void a_burial_unrun_overwrites_no_attempt(void **state)
-{
-        static const struct {
-                enum reason reason;
-                const char *want;
-        } table[] = {{REASON_NO_HANDLER, "\"outcome\":\"failed\""},
-                     {REASON_MALFORMED, "\"outcome\":\"failed\""},
-                     {REASON_UNROUTABLE, "\"outcome\":\"failed\""},
-                     {REASON_EXHAUSTED, "\"outcome\":\"dead\""}};
-        (void)state;
-        for (size_t i = 0; i < COUNT(table); i++) {
-                struct rig rig;
-                struct job_message encoded;
-                struct err e = {0};
-                char id[UUID_SIZE];
-                AUTO_BUFFER out = {0};
-                rig_open(&rig);
-                uuid7(id);
-                struct job j = rig_job(id, 1700000000000);
-                rig_submit(&rig, &j);
-                rig_tell(&rig, &j, EVENT_STARTED, 1, 1700000000100);
-                j.attempt = 1;
-                j.error = bytes_of_text("broken");
-                j.error_kind = ERROR_KIND_ERROR;
-                j.run_at = 1700000001200;
-                job_encode(&j, STATION_RETRY, 1700000000200, &encoded);
-                rig_fold(&rig, &encoded);
-                j.reason = table[i].reason;
-                j.error = bytes_of_text("buried");
-                uuid7(j.burial);
-                job_encode(&j, STATION_BURIAL, 1700000001300, &encoded);
-                rig_fold(&rig, &encoded);
-                rig_commit(&rig);
-                AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
-                struct reader *r = readers_take(readers, &e);
-                struct stored_job job = {0};
-                assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
-                assert_int_equal(job.row.status, STATUS_DEAD);
-                assert_int_equal(lookup_write_attempts(r, &job, &out, &e), 0);
-                assert_non_null(strstr(out.data, table[i].want));
-                assert_null(strstr(out.data, "\"attempt\":2"));
-                stored_job_fini(&job);
-                readers_give(&r);
-                readers_destroy(&readers);
-                rig_close(&rig);
-        }
 }
 
 static void the_fingerprint_tells_messages_apart(void **state)
@@ -537,9 +444,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(any_order_gives_the_same),
                 cmocka_unit_test(a_rebuild_gives_the_same),
-                cmocka_unit_test(a_plain_job_has_no_attempt_rows),
                 cmocka_unit_test(a_burial_before_any_attempt_is_none),
-                cmocka_unit_test(a_burial_unrun_overwrites_no_attempt),
                 cmocka_unit_test(the_fingerprint_tells_messages_apart),
                 cmocka_unit_test(a_commit_that_fails_leaves_all_as_it_was),
         };
