@@ -13,6 +13,7 @@
 #include "gateway/cors.h"
 #include "gateway/handlers.h"
 #include "gateway/headers.h"
+#include "gateway/origin.h"
 #include "gateway/readiness.h"
 #include "gateway/routes.h"
 
@@ -331,7 +332,8 @@ static int begin(void *owner, struct service *service, struct err *e)
                 return err_set(e, ERR_INVALID,
                                "amqp_login must be %s: packs of another login do not count",
                                PACK_LOGIN);
-        if (cors_check(g->settings->cors_origins, e) != 0)
+        if (cors_check(g->settings->cors_origins, e) != 0 ||
+            origin_check(g->settings->trusted_proxies, e) != 0)
                 return -1;
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
