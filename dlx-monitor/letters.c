@@ -16,6 +16,7 @@
 #include "common/db/columns.h"
 #include "common/model/event.h"
 #include "dlx-monitor/letter_search.h"
+#include "dlx-monitor/letter_text.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)

@@ -19,15 +19,6 @@ const char *api_tenant(struct http_request *r)
         return NULL;
 }
 
-bool api_mask(struct http_request *r, struct mask_words *out)
-{
-        struct err why = {0};
-        if (mask_words_parse(bytes_of_text(http_query(r, "mask")), out, &why) == 0)
-                return true;
-        http_problem(r, 400, "mask: %s", why.text);
-        return false;
-}
-
 int api_can_change(const struct api *a, struct err *e)
 {
         if (provisioning_check(a->provisioning, e) != 0)

@@ -2,6 +2,7 @@
  *
  * jobs_api.c: GET /jobs/{id} and what is below it, of the internal API.
  */
+#include "common/http/mask_param.h"
 #include "common/http/problem.h"
 #include "status-store/api.h"
 #include "status-store/job_json.h"
@@ -169,7 +170,7 @@ static void answer_question(struct api *a, struct http_request *r, enum asked wh
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
         q.why = (struct why_asked){.api = a, .tenant = q.tenant};
-        if (q.tenant == NULL || !api_mask(r, &q.mask) ||
+        if (q.tenant == NULL || !mask_param_read(r, &q.mask) ||
             (what == ASKED_JOB && !read_wait(r, &q.wait)) ||
             (what == ASKED_WHY && !why_read_query(r, &q.why)))
                 return;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/http/mask_param.h"
 #include "status-store/api.h"
 #include "status-store/count.h"
 #include "status-store/list.h"
@@ -71,9 +72,10 @@ void jobs_list(void *owner, struct http_request *r)
         struct mask_words mask;
         struct list_query q = {.view.mask = &mask, .limit = LIST_LIMIT_DEFAULT};
         bool counts = false;
-        if (!http_query_only(r, allowed) || !api_mask(r, &mask) || !job_filter_read(r, &q.filter) ||
-            !read_order(r, &q) || !api_limit(r, LIST_LIMIT_MAX, &q.limit) ||
-            !read_fields(r, &q.view) || !read_count(r, &counts))
+        if (!http_query_only(r, allowed) || !mask_param_read(r, &mask) ||
+            !job_filter_read(r, &q.filter) || !read_order(r, &q) ||
+            !api_limit(r, LIST_LIMIT_MAX, &q.limit) || !read_fields(r, &q.view) ||
+            !read_count(r, &counts))
                 return;
         if (q.filter.text == NULL) {
                 answer_list(a, r, &q, counts);
