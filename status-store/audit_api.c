@@ -37,6 +37,7 @@ static void write_act(void *owner, const struct audit_row *row)
         else
                 json_put_null(out, "status");
         json_put_time(out, "ended_at", row->ended_at);
+        put(out, "made", row->made);
         json_end(out);
 }
 
