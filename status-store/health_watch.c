@@ -134,70 +134,89 @@ static msec look_pause(msec looked)
         return looked > LOOK_PAUSE ? looked : LOOK_PAUSE;
 }
 
-/* Looks until the counts of queues are settled; that takes some seconds when one is idle. The time
- * of each look is added to *took, and it is followed by a pause that is at least as long. False:
- * the thread is to end. */
-static bool check_queues(struct health_watch *w, const struct doctor_facts *facts,
-                         struct findings *f, msec *took)
+/* What a pass of the costly checks knows and makes. */
+struct pass {
+        struct doctor_facts facts;
+        struct findings *made;
+        msec took; /* its calls of the management API, without the pauses between them */
+};
+
+/* One look at all queues; its time is added to p->took. `tokens`: a look at the limits too. */
+static int look_at_queues(struct health_watch *w, struct pass *p, struct queue_checks *checks,
+                          struct token_checks *tokens, struct err *e)
+{
+        AUTO_QUEUES queues = {0};
+        const struct doctor_look look = {&p->facts, &queues, clock_mono()};
+        int failed = queue_list_read(&queues, &w->broker, e);
+
+        if (failed == 0 && tokens != NULL)
+                token_checks_look(tokens, &look);
+        if (failed == 0)
+                failed = queue_checks_look(checks, &w->broker, &look, e);
+        p->took += clock_mono() - look.at;
+        return failed;
+}
+
+/* Looks until the counts of queues are settled; that takes some seconds when one is idle. A pause
+ * is at least as long as the look before it. False: the thread is to end. */
+static bool check_queues(struct health_watch *w, struct pass *p)
 {
         AUTO(queue_checks) checks = queue_checks_create();
+        struct token_checks *tokens = w->tokens; /* once */
         struct err why = {0};
 
         for (;;) {
-                const msec began = clock_mono();
-                int failed = queue_checks_look(checks, &w->broker, facts, began, &why);
-                const msec looked = clock_mono() - began;
-                *took += looked;
-                if (failed != 0) {
-                        findings_add(f, CHECK_CONSUMERS, FINDING_UNKNOWN, why.text, NULL);
+                const msec before = p->took;
+                if (look_at_queues(w, p, checks, tokens, &why) != 0) {
+                        findings_add(p->made, CHECK_CONSUMERS, FINDING_UNKNOWN, why.text, NULL);
+                        if (tokens != NULL)
+                                findings_add(p->made, CHECK_LIMITS, FINDING_UNKNOWN, why.text,
+                                             NULL);
                         return true;
                 }
+                if (tokens != NULL)
+                        token_checks_report(tokens, p->made);
+                tokens = NULL;
                 if (queue_checks_are_settled(checks, clock_mono()))
                         break;
-                if (!wait_until(w, clock_mono() + look_pause(looked)))
+                if (!wait_until(w, clock_mono() + look_pause(p->took - before)))
                         return false;
         }
-        queue_checks_report(checks, true, f);
+        queue_checks_report(checks, true, p->made);
         return true;
 }
 
-static void check_tokens(struct health_watch *w, const struct doctor_facts *facts,
-                         struct findings *f)
+/* False: the thread is to end. */
+static bool check_broker(struct health_watch *w, struct pass *p)
 {
         struct err why = {0};
+        const msec began = clock_mono();
 
-        if (token_checks_look(w->tokens, &w->broker, facts, clock_mono(), &why) == 0)
-                token_checks_report(w->tokens, f);
-        else
-                findings_add(f, CHECK_LIMITS, FINDING_UNKNOWN, why.text, NULL);
+        if (health_facts_read(w->config.registry, w->config.control, &p->facts, &why) != 0) {
+                findings_add(p->made, CHECK_TOPOLOGY, FINDING_UNKNOWN, why.text, NULL);
+                return true;
+        }
+        broker_checks_version(&w->broker, p->made);
+        broker_checks_topology(&w->broker, &p->facts, p->made);
+        p->took = clock_mono() - began;
+        return check_queues(w, p);
 }
 
 /* The costly checks, once. False: the thread is to end. */
 static bool pass(struct health_watch *w)
 {
-        AUTO(findings) made = findings_create();
-        AUTO_FACTS facts = {0};
-        struct err why = {0};
-        msec began = clock_mono();
+        struct pass p = {.made = findings_create()};
+        bool goes_on = check_broker(w, &p);
 
-        if (health_facts_read(w->config.registry, w->config.control, &facts, &why) != 0) {
-                findings_add(made, CHECK_TOPOLOGY, FINDING_UNKNOWN, why.text, NULL);
-                replace(w, &w->queues, &made);
-        } else {
-                broker_checks_version(&w->broker, made);
-                broker_checks_topology(&w->broker, &facts, made);
-                check_tokens(w, &facts, made);
-        }
-        msec took = clock_mono() - began;
-        if (made != NULL && !check_queues(w, &facts, made, &took))
-                return false;
-        if (made != NULL)
-                replace(w, &w->queues, &made);
+        doctor_facts_fini(&p.facts);
+        if (goes_on)
+                replace(w, &w->queues, &p.made);
+        findings_destroy(&p.made);
         pthread_mutex_lock(&w->mutex);
         w->pass_at = clock_mono();
-        w->pass_took = took;
+        w->pass_took = p.took;
         pthread_mutex_unlock(&w->mutex);
-        return true;
+        return goes_on;
 }
 
 /* While something is wrong or suspected, sooner: whoever mends it waits for it. */
