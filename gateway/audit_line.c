@@ -129,11 +129,12 @@ void audit_line_begin(const struct audit_act *a, const struct mask_words *words,
 static const struct {
         const char *act;    /* as it begins */
         const char *member; /* "": the answer itself */
+        const char *id;     /* its member */
         const char *kind;
 } makers[] = {
-        {"key.", "", "key"},
-        {"jobs.", "preview", "operation"},
-        {"jobs.", "operation", "operation"},
+        {"key.", "", "id", "key"},
+        {"jobs.", "preview", "token", "operation"}, /* the operation's id, once it is started */
+        {"jobs.", "operation", "id", "operation"},
 };
 
 static void read_made(const char *what, struct scan_value answer, char out[AUDIT_TARGET_SIZE])
@@ -145,7 +146,7 @@ static void read_made(const char *what, struct scan_value answer, char out[AUDIT
                 if (strncmp(what, makers[i].act, strlen(makers[i].act)) != 0 ||
                     (makers[i].member[0] != '\0' && !scan_find(answer, makers[i].member, &of)))
                         continue;
-                if (of.kind == SCAN_OBJECT && scan_find(of, "id", &value) &&
+                if (of.kind == SCAN_OBJECT && scan_find(of, makers[i].id, &value) &&
                     json_copy_text(value, id, sizeof(id)))
                         snprintf(out, AUDIT_TARGET_SIZE, "%s/%s", makers[i].kind, id);
         }

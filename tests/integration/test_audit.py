@@ -125,8 +125,10 @@ def test_an_operators_act_on_a_letter_or_an_operation_is_the_tenants(warren):
     assert one_act(warren.admin, target=f"letter/{letter['id']}", tenant="acme")["what"] == "letter.requeue"
     preview = api.request("POST", "/jobs/cancel", params={"status": "pending"})
     assert preview.status_code == 200, preview.text
-    operation = f"operation/{preview.json()['preview']['id']}"
+    token = preview.json()["preview"]["token"]
+    operation = f"operation/{token}"
     assert one_act(warren.admin, what="jobs.cancel", tenant="acme")["made"] == operation
+    assert api.request("POST", "/jobs/cancel", json={"token": token}).status_code == 202
     warren.admin.request("POST", operation.replace("operation", "/operations") + "/abort", json={})
     assert one_act(warren.admin, target=operation, tenant="acme")["what"] == "operation.abort"
 
