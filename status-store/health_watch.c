@@ -22,7 +22,7 @@
 #define NODES_EVERY ((msec)10 * MSEC_SECOND)
 #define FIRST_PASS ((msec)5 * MSEC_SECOND) /* the other programs may be starting */
 #define READ_LATELY ((msec)5 * MSEC_MINUTE)
-#define LOOK_PAUSE ((msec)3300) /* so the third look settles what is idle */
+#define LOOK_PAUSE ((msec)3300)         /* so the third look settles what is idle */
 #define READER_WAIT ((msec)MSEC_SECOND) /* less than a gateway waits for the answer */
 
 enum { RARELY = 10, COST = 20 };
