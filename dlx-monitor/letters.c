@@ -16,6 +16,7 @@
 #include "common/db/columns.h"
 #include "common/model/event.h"
 #include "dlx-monitor/letter_search.h"
+#include "dlx-monitor/letter_text.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
@@ -43,12 +44,11 @@ static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
                 json_put_int(out, name, sqlite3_column_int64(s, at));
 }
 
-/* The error of a malformed message quotes it. The reason stands before the error. */
+/* The reason stands before the error. */
 static bool quotes_payload(sqlite3_stmt *s, int at)
 {
         return at > 0 && strcmp(sqlite3_column_name(s, at), "error") == 0 &&
-               sqlite3_column_type(s, at) != SQLITE_NULL &&
-               bytes_equal_text(db_bytes(s, at - 1), reason_word(REASON_MALFORMED));
+               letter_error_quotes(db_bytes(s, at - 1), db_bytes(s, at));
 }
 
 /* masks: for somebody who does not see payloads whole. Returns how many values were masked. */
@@ -96,7 +96,7 @@ static void select_text(struct selection *s, const char *text, const char *words
         s->values[s->count++] = value_text(text);
         s->values[s->count++] = value_text(words);
         buffer_printf(&s->sql,
-                      "(instr(l.error, ?%1$d) AND (?%2$d IS NULL OR l.reason <> 'malformed')"
+                      "(instr(l.error, ?%1$d) AND (?%2$d IS NULL OR NOT quotes(l.reason, l.error))"
                       " OR EXISTS (SELECT 1 FROM contents AS c WHERE"
                       " c.seq = l.seq AND holds(c.body, ?%1$d, ?%2$d)))",
                       s->count - 1, s->count);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/json_write.h"
+#include "common/http/mask_param.h"
 #include "dlx-monitor/edit.h"
 #include "dlx-monitor/letters.h"
 
@@ -78,17 +79,6 @@ static bool read_id(struct http_request *r, const char *name, char id[UUID_SIZE]
         return true;
 }
 
-/* The words to be masked; none: the parameter is not given. False: answered. */
-static bool read_mask(struct http_request *r, struct mask_words *out)
-{
-        struct err why = {0};
-
-        if (mask_words_parse(bytes_of_text(http_query(r, "mask")), out, &why) == 0)
-                return true;
-        http_problem(r, 400, "mask: %s", why.text);
-        return false;
-}
-
 static bool check_words(struct http_request *r, const struct letter_filter *f)
 {
         bool is_state = f->state == NULL || strcmp(f->state, "dead") == 0 ||
@@ -115,20 +105,19 @@ static bool read_filter(struct http_request *r, struct letter_filter *f, struct 
 {
         static const char *const names[] = {"tenant", "job",   "type",   "reason", "state", "group",
                                             "q",      "limit", "cursor", "mask",   NULL};
-
         struct mask_words mask;
 
         *f = (struct letter_filter){0};
-        if (!http_query_only(r, names) || !read_mask(r, &mask) || !read_tenant(r, &f->tenant) ||
-            !read_limit(r, &f->limit) || !read_id(r, "job", ids->job, &f->job) ||
-            !read_id(r, "cursor", ids->cursor, &f->cursor))
+        if (!http_query_only(r, names) || !mask_param_read(r, &mask) ||
+            !read_tenant(r, &f->tenant) || !read_limit(r, &f->limit) ||
+            !read_id(r, "job", ids->job, &f->job) || !read_id(r, "cursor", ids->cursor, &f->cursor))
                 return false;
         f->type = http_query(r, "type");
         f->reason = http_query(r, "reason");
         f->state = http_query(r, "state");
         f->group = http_query(r, "group");
         f->q = http_query(r, "q");
-        f->mask = http_query(r, "mask");
+        f->mask = mask.count > 0 ? http_query(r, "mask") : NULL;
         if (f->q != NULL && f->q[0] == '\0')
                 f->q = NULL;
         return check_words(r, f);
@@ -210,7 +199,7 @@ static void get_letter(void *owner, struct http_request *r)
         struct mask_words mask;
         struct err e = {0};
 
-        if (!read_mask(r, &mask) || !read_letter(r, id, &tenant))
+        if (!mask_param_read(r, &mask) || !read_letter(r, id, &tenant))
                 return;
         const struct letter_asked asked = {.id = id, .tenant = tenant, .mask = &mask};
         answer(r, letters_get(api->archive, &asked, &body, &e), &body, &e);

@@ -156,8 +156,7 @@ static enum access judge_key(struct gateway *g, const char *key, unsigned needed
         if (!api_key_split(key, id, secret))
                 return ACCESS_NO_FORM;
         bool known = control_key(g->control, id, record);
-        enum access access =
-                access_judge(known ? record : NULL, secret, needed, clock_wall(), out);
+        enum access access = access_judge(known ? record : NULL, secret, needed, clock_wall(), out);
         OPENSSL_cleanse(secret, sizeof(secret));
         return access;
 }

@@ -17,6 +17,7 @@ struct caller {
         unsigned scopes;
         bool told_limit;                  /* the answer has its RateLimit headers already */
         msec session_begun, session_ends; /* of its login by cookie; 0: it sent its key */
+        struct act_answer *act;           /* under way, for audited.h; NULL: none is */
 };
 
 enum access {

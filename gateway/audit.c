@@ -42,6 +42,7 @@ struct audit {
         size_t sent_bytes;
         unsigned callers;          /* of audit_begin */
         uint64_t added, confirmed; /* lines since the start: they are confirmed in their order */
+        uint64_t dropped;          /* records, since lines were confirmed last */
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -108,8 +109,13 @@ static void on_confirmed(void *owner, struct publication *p)
         pthread_mutex_lock(&a->mutex);
         a->confirmed += a->sent_lines;
         a->sent_bytes = 0;
+        uint64_t dropped = a->dropped;
+        a->dropped = 0;
         pthread_cond_broadcast(&a->confirmed_more);
         pthread_mutex_unlock(&a->mutex);
+        if (dropped > 0)
+                LOG_WARN("records of administrative acts were dropped",
+                         log_int("records", (int64_t)dropped));
         send_next(a);
 }
 
@@ -173,14 +179,16 @@ void audit_destroy(struct audit **audit)
         uv_close((uv_handle_t *)&a->wake, on_closed);
 }
 
-/* Returns the line's number. */
-static uint64_t add_locked(struct audit *a, struct bytes line)
+/* One line, or some. Returns the last one's number. */
+static uint64_t add_locked(struct audit *a, struct bytes lines)
 {
-        assert(line.length > 0 && line.length <= AUDIT_LINE_MAX);
-        assert(line.data[line.length - 1] == '\n');
-        buffer_add(&a->waiting, line.data, line.length);
+        assert(lines.length > 0 && lines.length <= AUDIT_LINE_MAX);
+        assert(lines.data[lines.length - 1] == '\n');
+        buffer_add(&a->waiting, lines.data, lines.length);
+        for (size_t i = 0; i < lines.length; i++)
+                a->added += lines.data[i] == '\n';
         uv_async_send(&a->wake);
-        return ++a->added;
+        return a->added;
 }
 
 /* False: not in time. */
@@ -212,13 +220,30 @@ int audit_begin(struct audit *a, struct bytes line, struct err *e)
                     : err_set(e, ERR_TIMEOUT, "the event stream does not confirm records of acts");
 }
 
+/* Adds the lines unless more than `most` bytes wait then. The first that are dropped are logged,
+ * and how many once lines are confirmed again. */
+static void add_within(struct audit *a, struct bytes lines, size_t most)
+{
+        pthread_mutex_lock(&a->mutex);
+        bool fits = a->waiting.length + a->sent_bytes + lines.length <= most;
+        bool logs = !fits && a->dropped++ == 0;
+        if (fits)
+                (void)add_locked(a, lines);
+        pthread_mutex_unlock(&a->mutex);
+        if (logs)
+                LOG_WARN("records of administrative acts are dropped: too many wait for the event "
+                         "stream");
+}
+
 /* An act that has begun has its room: as many as there are threads of the server. */
 void audit_end(struct audit *a, struct bytes line)
 {
-        pthread_mutex_lock(&a->mutex);
-        if (a->waiting.length + a->sent_bytes + line.length <= BYTES_MAX)
-                (void)add_locked(a, line);
-        pthread_mutex_unlock(&a->mutex);
+        add_within(a, line, BYTES_MAX);
+}
+
+void audit_note(struct audit *a, struct bytes lines)
+{
+        add_within(a, lines, BYTES_MAX - ENDS_BYTES);
 }
 
 void audit_drain(struct audit *a, msec limit, audit_drained_fn *done, void *owner)

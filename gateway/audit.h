@@ -29,15 +29,18 @@ struct audit *audit_create(const struct audit_config *c, uv_loop_t *loop, struct
  * dropped. Run the loop afterwards. */
 void audit_destroy(struct audit **a);
 
-/* Both copy the line, which has its newline and at most AUDIT_LINE_MAX bytes. Any thread but the
+/* All copy the line, which has its newline and at most AUDIT_LINE_MAX bytes. Any thread but the
  * loop's.
  *
  * Blocks until the stream has the line. -1: the act must not be done. ERR_TIMEOUT: the stream may
  * get the line all the same. ERR_UNAVAILABLE, ERR_FULL (1 MiB or too many callers wait): it does
  * not. */
 int audit_begin(struct audit *a, struct bytes line, struct err *e) MUST_CHECK;
-/* Does not wait. */
+/* Does not wait. Dropped when 1 MiB waits, which is logged. */
 void audit_end(struct audit *a, struct bytes line);
+/* Both lines of an act that has ended, in one. Does not wait, and leaves room for the ends of acts
+ * that have begun: dropped earlier. */
+void audit_note(struct audit *a, struct bytes lines);
 
 /* After the last of both calls: calls done once, when the stream has all lines or after `limit` ms.
  * Loop's thread. */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/json_scan.h"
+#include "common/base/json_read.h"
 #include "common/base/json_write.h"
 
 static const char prefix[] = "/api/v1/";
@@ -125,13 +125,65 @@ void audit_line_begin(const struct audit_act *a, const struct mask_words *words,
         buffer_add_char(out, '\n');
 }
 
-void audit_line_end(const char *id, msec at, int status, struct buffer *out)
+/* Which acts make something that has an id of its own, and where their answer has it. */
+static const struct {
+        const char *act;    /* as it begins */
+        const char *member; /* "": the answer itself */
+        const char *id;     /* its member */
+        const char *kind;
+} makers[] = {
+        {"key.", "", "id", "key"},
+        {"jobs.", "preview", "token", "operation"}, /* the operation's id, once it is started */
+        {"jobs.", "operation", "id", "operation"},
+};
+
+static void read_made(const char *what, struct scan_value answer, char out[AUDIT_TARGET_SIZE])
 {
+        char id[UUID_SIZE];
+
+        for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+                struct scan_value of = answer, value;
+                if (strncmp(what, makers[i].act, strlen(makers[i].act)) != 0 ||
+                    (makers[i].member[0] != '\0' && !scan_find(answer, makers[i].member, &of)))
+                        continue;
+                if (of.kind == SCAN_OBJECT && scan_find(of, makers[i].id, &value) &&
+                    json_copy_text(value, id, sizeof(id)))
+                        snprintf(out, AUDIT_TARGET_SIZE, "%s/%s", makers[i].kind, id);
+        }
+}
+
+void audit_outcome_read(const char *what, struct bytes answer, struct audit_outcome *out)
+{
+        struct scan_fault fault;
+        struct scan_value value;
+
+        *out = (struct audit_outcome){.made = ""};
+        if (scan_check(answer, SCAN_DEPTH_WRAPPED, &fault) != 0)
+                return;
+        struct scan_value root = scan_root(answer);
+        if (root.kind != SCAN_OBJECT)
+                return;
+        read_made(what, root, out->made);
+        if (!scan_find(root, "tenant", &value) ||
+            !json_copy_text(value, out->tenant, sizeof(out->tenant)) ||
+            !tenant_name_is_valid(bytes_of_text(out->tenant)))
+                out->tenant[0] = '\0';
+}
+
+void audit_line_end(const struct audit_act *a, msec at, int status, const struct audit_outcome *o,
+                    struct buffer *out)
+{
+        const bool has_tenant = a->tenant != NULL && a->tenant[0] != '\0';
+
         json_begin(out);
         json_put_string(out, "event", "acted");
-        json_put_string(out, "act", id);
+        json_put_string(out, "act", a->id);
         json_put_int(out, "at", at);
         json_put_int(out, "status", status);
+        if (o != NULL) {
+                put_field(out, "made", o->made);
+                put_field(out, "tenant", has_tenant ? "" : o->tenant);
+        }
         json_end(out);
         buffer_add_char(out, '\n');
 }

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_mask.h"
 #include "common/base/uuid.h"
+#include "common/model/job.h"
 
 enum {
         AUDIT_DETAIL_MAX = 1024,
@@ -31,7 +32,17 @@ struct audit_act {
  * AUDIT_DETAIL_MAX or the body is no JSON. `words` are masked in it. */
 void audit_line_begin(const struct audit_act *a, const struct mask_words *words,
                       struct buffer *out);
-void audit_line_end(const char *id, msec at, int status, struct buffer *out);
+
+/* What the answer to an act says; "": nothing. */
+struct audit_outcome {
+        char made[AUDIT_TARGET_SIZE]; /* "key/k1x2y3z4", "operation/0198…" */
+        char tenant[TENANT_SIZE];     /* of what was acted on */
+};
+/* answer: the body of an answer to the act `what`; anything. */
+void audit_outcome_read(const char *what, struct bytes answer, struct audit_outcome *out);
+/* o: NULL: nothing is known. */
+void audit_line_end(const struct audit_act *a, msec at, int status, const struct audit_outcome *o,
+                    struct buffer *out);
 
 /* What a path is about: "tenant/acme", of the last parameter in the pattern; "jobs" when there is
  * none. value: of that parameter; NULL: not one that could be a name or an id, then "" is written.

@@ -47,7 +47,8 @@ static bool body_text(const struct http_request *r, const char *member, char *ou
         return v.kind == SCAN_OBJECT && scan_find(v, member, &v) && json_copy_text(v, out, size);
 }
 
-/* The key that a login gives; its tenant counts when the login was let in. */
+/* The key that a login gives, if there is one of that id: else anybody could fill the audit. Its
+ * tenant counts when the login was let in. */
 static void read_login(struct gateway *g, const struct http_request *r, struct facts *f)
 {
         char text[KEY_TEXT_SIZE] = "", id[KEY_ID_SIZE], secret[KEY_SECRET_SIZE];
@@ -55,8 +56,8 @@ static void read_login(struct gateway *g, const struct http_request *r, struct f
 
         if (!body_text(r, "key", text, sizeof(text)) || !api_key_split(text, id, secret))
                 return;
-        bool let_in = http_status(r) < 400 && control_key(g->control, id, &record);
-        set_caller(f, id, let_in ? record.tenant : "");
+        if (control_key(g->control, id, &record))
+                set_caller(f, id, http_status(r) < 400 ? record.tenant : "");
         OPENSSL_cleanse(secret, sizeof(secret));
         OPENSSL_cleanse(text, sizeof(text));
 }
@@ -134,11 +135,12 @@ static void write_act(struct gateway *g, struct http_request *r, struct facts *f
         audit_line_begin(act, &g->mask, line);
 }
 
-static void tell_end(struct gateway *g, const struct audit_act *act, int status)
+static void tell_end(struct gateway *g, const struct audit_act *act, int status,
+                     const struct audit_outcome *o)
 {
         AUTO_BUFFER line = {0};
 
-        audit_line_end(act->id, clock_wall(), status, &line);
+        audit_line_end(act, clock_wall(), status, o, &line);
         audit_end(g->audit, buffer_bytes(&line));
 }
 
@@ -149,14 +151,29 @@ static void refuse(struct gateway *g, struct http_request *r, const struct audit
         LOG_WARN("an administrative act is refused: it could not be recorded",
                  log_text("act", act->what), log_text("by", act->by), log_err(e));
         if (e->code == ERR_TIMEOUT)
-                tell_end(g, act, 503);
+                tell_end(g, act, 503, NULL);
         http_problem(r, 503, "nothing was done, because it could not be recorded: %s", e->text);
+}
+
+struct act_answer {
+        const char *what;
+        struct audit_outcome outcome;
+};
+
+void audited_note_answer(struct http_request *r, struct bytes answer)
+{
+        struct caller *caller = http_context(r);
+
+        if (caller != NULL && caller->act != NULL)
+                audit_outcome_read(caller->act->what, answer, &caller->act->outcome);
 }
 
 static void handle_act(struct gateway *g, struct http_request *r, const char *what, unsigned flags,
                        http_handler *handle)
 {
         struct facts f = {.what = what, .flags = flags};
+        struct act_answer answer = {.what = what};
+        struct caller *caller = http_context(r);
         AUTO_BUFFER line = {0};
         struct audit_act act;
         struct err e = {0};
@@ -167,16 +184,18 @@ static void handle_act(struct gateway *g, struct http_request *r, const char *wh
         http_query_write(r, NULL, &f.query);
         write_act(g, r, &f, &act, &line);
         if (audit_begin(g->audit, buffer_bytes(&line), &e) == 0) {
+                caller->act = &answer;
                 handle(g, r);
-                tell_end(g, &act, http_status(r));
+                caller->act = NULL;
+                tell_end(g, &act, http_status(r), &answer.outcome);
         } else {
                 refuse(g, r, &act, &e);
         }
         buffer_fini(&f.query);
 }
 
-/* One that nobody was let in by, and that names no key, or came too soon after another, says
- * nothing. */
+/* One that nobody was let in by, and that names no key that there is, or came too soon after
+ * another, says nothing. */
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
                          http_handler *handle)
 {
@@ -195,8 +214,8 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
         set_tenant(r, &f);
         set_target(r, &f);
         write_act(g, r, &f, &act, &line);
-        audit_end(g->audit, buffer_bytes(&line));
-        tell_end(g, &act, status);
+        audit_line_end(&act, clock_wall(), status, NULL, &line);
+        audit_note(g->audit, buffer_bytes(&line));
 }
 
 void audited_handle(struct gateway *g, struct http_request *r, const char *what, unsigned flags,

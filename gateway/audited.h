@@ -14,6 +14,10 @@ enum audit_flag {
         AUDIT_NAMED = 4,   /* its member `name` is the tenant that the act makes */
 };
 
+/* The body of the answer that is about to be given, for the record of the act's end. Does nothing
+ * on a route that is no act. */
+void audited_note_answer(struct http_request *r, struct bytes answer);
+
 /* Handles a request whose route is the act `what`: flags: enum audit_flag, or-ed. The stream has
  * the act's record before `handle` is called, or the request is answered with 503. A route without
  * a scope is a login or a logout, which changes nothing: its record follows its answer, when it is

@@ -13,6 +13,7 @@
 #include "common/base/uuid.h"
 #include "common/model/record.h"
 #include "gateway/access.h"
+#include "gateway/audited.h"
 #include "gateway/core.h"
 #include "gateway/handlers.h"
 #include "gateway/path_param.h"
@@ -66,6 +67,7 @@ void forward_pass(struct http_request *r, const char *service, const struct http
                 http_add_header(r, "Retry-After", "1");
         if (reply->kept[0] != '\0')
                 http_add_header(r, "Warren-Masked", "%s", reply->kept);
+        audited_note_answer(r, buffer_bytes(&reply->body));
         if (reply->status >= 400)
                 pass_problem(r, reply);
         else if (reply->body.length == 0)

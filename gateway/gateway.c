@@ -13,6 +13,7 @@
 #include "gateway/cors.h"
 #include "gateway/handlers.h"
 #include "gateway/headers.h"
+#include "gateway/origin.h"
 #include "gateway/readiness.h"
 #include "gateway/routes.h"
 
@@ -321,6 +322,9 @@ static int read_mask(struct gateway *g, struct err *e)
         return err_wrap(e, "mask_members");
 }
 
+/* One of so many threads may wait for the health: jobs need the others. */
+enum { HEALTH_SHARE = 8 };
+
 static int begin(void *owner, struct service *service, struct err *e)
 {
         struct gateway *g = owner;
@@ -331,7 +335,8 @@ static int begin(void *owner, struct service *service, struct err *e)
                 return err_set(e, ERR_INVALID,
                                "amqp_login must be %s: packs of another login do not count",
                                PACK_LOGIN);
-        if (cors_check(g->settings->cors_origins, e) != 0)
+        if (cors_check(g->settings->cors_origins, e) != 0 ||
+            origin_check(g->settings->trusted_proxies, e) != 0)
                 return -1;
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
@@ -339,7 +344,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         if (read_mask(g, e) < 0)
                 return -1;
         g->limiter = limiter_create();
-        g->health_view = health_view_create();
+        g->health_view = health_view_create((unsigned)g->settings->threads / HEALTH_SHARE + 1);
         create_batch_places(g);
         meters_init(&g->meters);
         if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_key_watch(g, e) < 0 ||

@@ -46,11 +46,15 @@ void health_get(void *owner, struct http_request *r)
         const char *tenant = access_caller(r)->tenant;
         AUTO(findings) found = findings_create();
         AUTO_BUFFER body = {0};
+        struct err why = {0};
 
         if (!http_query_only(r, allowed))
                 return;
         check_self(g, found);
-        health_view_complete(g->health_view, &services, found);
+        if (health_view_complete(g->health_view, &services, found, &why) != 0) {
+                http_problem_err(r, &why);
+                return;
+        }
         json_begin(&body);
         findings_write(found, tenant[0] != '\0' ? tenant : NULL, &body);
         json_put_time(&body, "as_of", clock_wall());

@@ -17,8 +17,10 @@
 #define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
 
 struct health_view {
+        unsigned waiting_max;      /* before start */
         pthread_mutex_t mutex;     /* guards the rest */
         pthread_cond_t news;       /* of `ended` */
+        unsigned waiting;          /* threads in health_view_complete */
         uint64_t begun, ended;     /* rounds of questions to the services */
         struct findings *services; /* of the last round, with those about whether they answer */
         struct findings *own;      /* the last ones */
@@ -30,10 +32,11 @@ struct service {
         const char *remedy; /* when it does not answer */
 };
 
-struct health_view *health_view_create(void)
+struct health_view *health_view_create(unsigned waiting_max)
 {
         struct health_view *v = xcalloc(1, sizeof(*v));
 
+        v->waiting_max = waiting_max;
         pthread_mutex_init(&v->mutex, NULL);
         pthread_cond_init(&v->news, NULL);
         v->services = findings_create();
@@ -121,8 +124,8 @@ static void await_answer_locked(struct health_view *v, const struct health_servi
         }
 }
 
-void health_view_complete(struct health_view *v, const struct health_services *s,
-                          struct findings *own)
+int health_view_complete(struct health_view *v, const struct health_services *s,
+                         struct findings *own, struct err *e)
 {
         enum {
                 TIMED_HERE = LAYER_GATEWAY | LAYER_ARCHIVE,
@@ -130,7 +133,13 @@ void health_view_complete(struct health_view *v, const struct health_services *s
         };
 
         pthread_mutex_lock(&v->mutex);
+        if (v->waiting == v->waiting_max) {
+                pthread_mutex_unlock(&v->mutex);
+                return err_set(e, ERR_FULL, "too many requests for the health at once");
+        }
+        v->waiting++;
         await_answer_locked(v, s);
+        v->waiting--;
         findings_copy(own, v->services, TIMED_HERE);
         findings_note_times(own, v->own, clock_wall());
         findings_destroy(&v->own);
@@ -138,4 +147,5 @@ void health_view_complete(struct health_view *v, const struct health_services *s
         findings_copy(v->own, own, TIMED_HERE);
         findings_copy(own, v->services, TIMED_THERE);
         pthread_mutex_unlock(&v->mutex);
+        return 0;
 }

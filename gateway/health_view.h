@@ -11,7 +11,8 @@
 
 struct health_view;
 
-struct health_view *health_view_create(void);
+/* waiting_max: threads in health_view_complete at once. */
+struct health_view *health_view_create(unsigned waiting_max);
 void health_view_destroy(struct health_view **v);
 
 /* The services behind the gateway. */
@@ -19,6 +20,7 @@ struct health_services {
         struct http_client *status_store, *dlx_monitor;
 };
 /* Adds what the services found, and whether they answer, to the gateway's own findings, and fills
- * in the times. Blocks for two calls, of 3 s each at most. */
-void health_view_complete(struct health_view *v, const struct health_services *s,
-                          struct findings *own);
+ * in the times. Blocks for two calls, of 3 s each at most, and before them for the two that are
+ * under way: 12 s. ERR_FULL: too many threads wait already. */
+int health_view_complete(struct health_view *v, const struct health_services *s,
+                         struct findings *own, struct err *e) MUST_CHECK;

@@ -23,6 +23,7 @@ enum {
         ASK_EVERY_ALONE = 250,  /* ms, while the broker is away */
         CALL_TIMEOUT = 1000,    /* ms */
         UNCHECKED_AFTER = 1000, /* ms */
+        CUT_OFF_AFTER = 2000,   /* ms; longer than a call and the pause before it */
         USES_AT_ONCE = 4096,
         ANSWER_DEPTH = 4,
 };
@@ -33,6 +34,9 @@ struct entry {
         msec at; /* of the last use */
         char from[ORIGIN_SIZE];
         bool used;          /* since the primary was told */
+        bool refused;       /* since the primary was asked: it was not checked */
+        uint64_t told_in;   /* the last call that named it */
+        msec asked_at;      /* when the last call began that named it and was answered; 0: none */
         int64_t unusable_v; /* this version of the record must not be used; 0: none */
         UT_hash_handle hh;
 };
@@ -47,8 +51,14 @@ struct key_watch {
         pthread_cond_t wake;
         /* guarded by mutex */
         struct entry *entries;
+        struct entry *turn; /* where the next call begins to tell; NULL: at the first */
+        uint64_t calls;
         msec control_at;  /* control was last seen to be up */
         msec answered_at; /* the last call that was answered began */
+        /* When the primary answered for the first time after both ways were cut off. It names what
+         * was revoked in the last minute, as far as it remembers: a key that was revoked in between
+         * may be missing. So until control is up, each key is asked about before it is let in. */
+        msec cut_off_until;
         bool ending;
 };
 
@@ -72,11 +82,20 @@ static struct entry *add_locked(struct key_watch *w, const char *id)
         return entry;
 }
 
-static bool is_checked_locked(struct key_watch *w, msec now)
+static void look_at_control_locked(struct key_watch *w, msec now)
 {
         if (control_is_up(w->control))
                 w->control_at = now;
-        return now - w->control_at <= UNCHECKED_AFTER || now - w->answered_at <= UNCHECKED_AFTER;
+}
+
+static bool is_checked_locked(struct key_watch *w, const struct entry *entry, msec now)
+{
+        look_at_control_locked(w, now);
+        if (now - w->control_at <= UNCHECKED_AFTER)
+                return true;
+        if (now - w->answered_at > UNCHECKED_AFTER)
+                return false;
+        return w->control_at > w->cut_off_until || entry->asked_at >= w->cut_off_until;
 }
 
 enum key_check key_watch_use(struct key_watch *w, const struct key_record *k, const char *from)
@@ -87,8 +106,9 @@ enum key_check key_watch_use(struct key_watch *w, const struct key_record *k, co
         struct entry *entry = add_locked(w, k->id);
         if (k->v <= entry->unusable_v) {
                 check = KEY_UNUSABLE;
-        } else if (!is_checked_locked(w, clock_mono())) {
+        } else if (!is_checked_locked(w, entry, clock_mono())) {
                 check = KEY_UNCHECKED;
+                entry->refused = true;
         } else {
                 entry->at = clock_wall();
                 entry->used = true;
@@ -98,7 +118,17 @@ enum key_check key_watch_use(struct key_watch *w, const struct key_record *k, co
         return check;
 }
 
-/* Writes the uses of which the primary was not told, and marks them as told. */
+static void write_use(const struct entry *u, struct buffer *body)
+{
+        json_begin_object(body, NULL);
+        json_put_string(body, "id", u->id);
+        json_put_int(body, "at", u->used ? u->at : 0);
+        json_put_string(body, "from", u->from);
+        json_end(body);
+}
+
+/* Writes the uses of which the primary was not told, and marks them as told. They are too many for
+ * one call: the next goes on where this one ended. A key that was refused is only asked about. */
 static void write_uses(struct key_watch *w, struct buffer *body)
 {
         size_t count = 0;
@@ -106,17 +136,20 @@ static void write_uses(struct key_watch *w, struct buffer *body)
         json_begin(body);
         json_begin_array(body, "used");
         pthread_mutex_lock(&w->mutex);
-        for (struct entry *u = w->entries; u != NULL && count < USES_AT_ONCE; u = u->hh.next) {
-                if (!u->used)
-                        continue;
-                u->used = false;
-                count++;
-                json_begin_object(body, NULL);
-                json_put_string(body, "id", u->id);
-                json_put_int(body, "at", u->at);
-                json_put_string(body, "from", u->from);
-                json_end(body);
+        w->calls++;
+        struct entry *u = w->turn;
+        for (size_t left = HASH_COUNT(w->entries); left > 0 && count < USES_AT_ONCE; left--) {
+                if (u == NULL)
+                        u = w->entries;
+                if (u->used || u->refused) {
+                        write_use(u, body);
+                        u->used = u->refused = false;
+                        u->told_in = w->calls;
+                        count++;
+                }
+                u = u->hh.next;
         }
+        w->turn = u;
         pthread_mutex_unlock(&w->mutex);
         json_end_array(body);
         json_end(body);
@@ -190,6 +223,19 @@ static void log_change(struct key_watch *w, bool failed, const struct err *why)
         w->failing = failed;
 }
 
+/* The call that began then was answered. */
+static void note_answer_locked(struct key_watch *w, msec began)
+{
+        const msec heard = w->control_at > w->answered_at ? w->control_at : w->answered_at;
+
+        if (began - heard > CUT_OFF_AFTER)
+                w->cut_off_until = began;
+        w->answered_at = began;
+        for (struct entry *u = w->entries; u != NULL; u = u->hh.next)
+                if (u->told_in == w->calls)
+                        u->asked_at = began;
+}
+
 /* Uses since the last call that was answered are told again after a failure: then more than once,
  * which does no harm. */
 static void look(struct key_watch *w)
@@ -205,9 +251,9 @@ static void look(struct key_watch *w)
                 untell(w, wall - (began - w->answered_at));
         log_change(w, failed, &why);
         pthread_mutex_lock(&w->mutex);
+        look_at_control_locked(w, began);
         if (!failed)
-                w->answered_at = began;
-        (void)is_checked_locked(w, began);
+                note_answer_locked(w, began);
         pthread_mutex_unlock(&w->mutex);
 }
 

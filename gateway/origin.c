@@ -26,6 +26,24 @@ static bool canonical(const char *text, char out[ORIGIN_SIZE])
                inet_ntop(family, &address, out, ORIGIN_SIZE) != NULL;
 }
 
+int origin_check(const char *proxies, struct err *e)
+{
+        char text[ORIGIN_SIZE], address[ORIGIN_SIZE];
+        struct bytes word;
+
+        while (comma_list_next(&proxies, &word)) {
+                if (bytes_to_text(word, text, sizeof(text)) != 0 || !canonical(text, address))
+                        return err_set(e, ERR_INVALID,
+                                       "trusted_proxies: %.*s is no IP address (networks and names "
+                                       "are not known)",
+                                       (int)(word.length < 80 ? word.length : 80), word.data);
+                if (strcmp(text, address) != 0)
+                        return err_set(e, ERR_INVALID, "trusted_proxies: %s must be written %s",
+                                       text, address);
+        }
+        return 0;
+}
+
 bool origin_forwarded(const char *header, char out[ORIGIN_SIZE])
 {
         char text[ORIGIN_SIZE];

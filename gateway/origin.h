@@ -19,6 +19,8 @@ bool origin_is_tls(const char *proxies, const struct http_request *r);
 
 /* The rest is pure. */
 
+/* Every word of the setting is an address, in the form that a peer's is compared in. */
+int origin_check(const char *proxies, struct err *e) MUST_CHECK;
 /* The last address in X-Forwarded-For, which the proxy itself has added. False: it is none. */
 bool origin_forwarded(const char *header, char out[ORIGIN_SIZE]);
 /* What shares a count of failed logins: an IPv4 address, or an IPv6 network of 64 bits, because a

@@ -19,15 +19,6 @@ const char *api_tenant(struct http_request *r)
         return NULL;
 }
 
-bool api_mask(struct http_request *r, struct mask_words *out)
-{
-        struct err why = {0};
-        if (mask_words_parse(bytes_of_text(http_query(r, "mask")), out, &why) == 0)
-                return true;
-        http_problem(r, 400, "mask: %s", why.text);
-        return false;
-}
-
 int api_can_change(const struct api *a, struct err *e)
 {
         if (provisioning_check(a->provisioning, e) != 0)
@@ -38,19 +29,28 @@ int api_can_change(const struct api *a, struct err *e)
         return 0;
 }
 
-bool api_limit(struct http_request *r, int most, int *out)
+bool api_number(struct http_request *r, const char *name, int64_t most, int64_t *out)
 {
-        const char *text = http_query(r, "limit");
+        const char *text = http_query(r, name);
         if (text == NULL)
                 return true;
         char *end = NULL;
-        long limit = strtol(text, &end, 10);
-        if (*text >= '0' && *text <= '9' && *end == '\0' && limit >= 1 && limit <= most) {
-                *out = (int)limit;
+        long long number = strtoll(text, &end, 10);
+        if (*text >= '0' && *text <= '9' && *end == '\0' && number >= 1 && number <= most) {
+                *out = number;
                 return true;
         }
-        http_problem(r, 400, "limit: must be a number from 1 to %d", most);
+        http_problem(r, 400, "%s: must be a number from 1 to %lld", name, (long long)most);
         return false;
+}
+
+bool api_limit(struct http_request *r, int most, int *out)
+{
+        int64_t limit = *out;
+        if (!api_number(r, "limit", most, &limit))
+                return false;
+        *out = (int)limit;
+        return true;
 }
 
 bool api_is_primary(struct api *a, struct http_request *r)

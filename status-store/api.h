@@ -68,10 +68,9 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 
 /* The required query parameter `tenant`: valid, or "*"; NULL: 400 has been answered. */
 const char *api_tenant(struct http_request *r);
-/* Reads the words to be masked, from the query parameter `mask`; none: it is not given. False: 400
- * has been answered. */
-bool api_mask(struct http_request *r, struct mask_words *out);
-/* The query parameter `limit`, 1 to most; without it *out stays. False: 400 has been answered. */
+/* A number of the query, 1 to most; without it *out stays. False: 400 has been answered. */
+bool api_number(struct http_request *r, const char *name, int64_t most, int64_t *out);
+/* The query parameter `limit`, likewise. */
 bool api_limit(struct http_request *r, int most, int *out);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;

@@ -4,7 +4,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/json_write.h"
@@ -38,6 +37,7 @@ static void write_act(void *owner, const struct audit_row *row)
         else
                 json_put_null(out, "status");
         json_put_time(out, "ended_at", row->ended_at);
+        put(out, "made", row->made);
         json_end(out);
 }
 
@@ -45,21 +45,6 @@ static bool refuse(struct http_request *r, const char *name, const char *must)
 {
         http_problem(r, 400, "%s: must be %s", name, must);
         return false;
-}
-
-/* Absent: the field stays. */
-static bool read_number(struct http_request *r, const char *name, int64_t most, int64_t *out)
-{
-        const char *text = http_query(r, name);
-        char *end = NULL;
-
-        if (text == NULL)
-                return true;
-        long long value = text[0] >= '0' && text[0] <= '9' ? strtoll(text, &end, 10) : 0;
-        if (end == NULL || *end != '\0' || value < 1 || value > most)
-                return refuse(r, name, "a number that this list takes");
-        *out = value;
-        return true;
 }
 
 static bool read_time(struct http_request *r, const char *name, msec *out)
@@ -124,8 +109,8 @@ static bool read_filter(struct http_request *r, struct audit_filter *f)
         return read_view(r, f) && read_by(r, f) && read_text(r, "what", "", f->what) &&
                read_text(r, "target", "", f->target) && read_time(r, "after", &f->after) &&
                read_time(r, "before", &f->before) &&
-               read_number(r, "limit", AUDIT_LIMIT_MAX, &f->limit) &&
-               read_number(r, "cursor", INT64_MAX, &f->cursor);
+               api_number(r, "limit", AUDIT_LIMIT_MAX, &f->limit) &&
+               api_number(r, "cursor", INT64_MAX, &f->cursor);
 }
 
 void audit_list(void *owner, struct http_request *r)

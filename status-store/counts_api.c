@@ -3,7 +3,6 @@
  * counts_api.c: GET /stats, GET /stats/timeseries, POST /deliveries/check and /types/check of the
  * internal API.
  */
-#include <stdlib.h>
 
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
@@ -35,22 +34,6 @@ void stats_get(void *owner, struct http_request *r)
         api_answer_tenant(owner, r, write_stats);
 }
 
-/* A number of the query, 1 to most; without it *out stays. False: answered. */
-static bool read_number(struct http_request *r, const char *name, int64_t most, int64_t *out)
-{
-        const char *text = http_query(r, name);
-        char *end = NULL;
-        if (text == NULL)
-                return true;
-        long long number = strtoll(text, &end, 10);
-        if (*text >= '0' && *text <= '9' && *end == '\0' && number >= 1 && number <= most) {
-                *out = number;
-                return true;
-        }
-        http_problem(r, 400, "%s: must be a number from 1 to %lld", name, (long long)most);
-        return false;
-}
-
 void stats_timeseries(void *owner, struct http_request *r)
 {
         static const char *const allowed[] = {"tenant", "minutes", "step", NULL};
@@ -61,8 +44,8 @@ void stats_timeseries(void *owner, struct http_request *r)
         if (!http_query_only(r, allowed))
                 return;
         t.tenant = api_tenant(r);
-        if (t.tenant == NULL || !read_number(r, "minutes", TIMESERIES_MINUTES_MAX, &t.minutes) ||
-            !read_number(r, "step", TIMESERIES_MINUTES_MAX, &t.step))
+        if (t.tenant == NULL || !api_number(r, "minutes", TIMESERIES_MINUTES_MAX, &t.minutes) ||
+            !api_number(r, "step", TIMESERIES_MINUTES_MAX, &t.step))
                 return;
         if (!timeseries_step_is_valid(t.step)) {
                 http_problem(r, 400, "step: must be 1, 2, 5, 10, 15, 30 or 60");

@@ -22,7 +22,8 @@
 #define NODES_EVERY ((msec)10 * MSEC_SECOND)
 #define FIRST_PASS ((msec)5 * MSEC_SECOND) /* the other programs may be starting */
 #define READ_LATELY ((msec)5 * MSEC_MINUTE)
-#define LOOK_PAUSE ((msec)500)
+#define LOOK_PAUSE ((msec)3300)         /* so the third look settles what is idle */
+#define READER_WAIT ((msec)MSEC_SECOND) /* less than a gateway waits for the answer */
 
 enum { RARELY = 10, COST = 20 };
 
@@ -40,10 +41,10 @@ struct health_watch {
         pthread_cond_t changed;
         bool ending;
         struct findings *work, *nodes, *queues;
-        msec worked_at; /* when `work` was made */
+        msec worked_at; /* when the look that made `work` began */
         msec read_at;   /* when somebody read the findings; 0: never */
-        msec pass_at;   /* when the last pass over the queues began; 0: none yet */
-        msec pass_took;
+        msec pass_at;   /* when the last pass over the queues ended; 0: the next is due */
+        msec pass_took; /* all its calls of the management API, without the pauses between them */
 };
 
 static void check_provisioning(const struct health_watch *w, struct findings *f)
@@ -58,30 +59,41 @@ static void check_provisioning(const struct health_watch *w, struct findings *f)
                              "login warren-provision may be refused");
 }
 
-static void check_work_locked(struct health_watch *w)
+/* Takes the new findings over, with their times. */
+static void replace_locked(struct findings **kept, struct findings **made)
 {
+        findings_note_times(*made, *kept, clock_wall());
+        findings_destroy(kept);
+        *kept = TAKE(*made);
+}
+
+static void replace(struct health_watch *w, struct findings **kept, struct findings **made)
+{
+        pthread_mutex_lock(&w->mutex);
+        replace_locked(kept, made);
+        pthread_mutex_unlock(&w->mutex);
+}
+
+/* The store may be busy for seconds: nobody waits for it with the mutex held. Of two threads that
+ * look at once, the one that began later has the last word. */
+static void check_work(struct health_watch *w)
+{
+        const msec began = clock_mono();
         AUTO(findings) made = findings_create();
         struct lag lag = freshness_lag(w->config.freshness, clock_wall());
         struct err why = {0};
-        AUTO_READER *reader = readers_take(w->config.readers, &why);
+        AUTO_READER *reader = readers_take_within(w->config.readers, READER_WAIT, &why);
 
         if (reader == NULL || health_work_check(reader, &lag, made, &why) != 0)
                 findings_add(made, CHECK_PROJECTION, FINDING_WRONG, why.text,
                              "see the log of the primary status-store");
+        readers_give(&reader);
         check_provisioning(w, made);
-        findings_note_times(made, w->work, clock_wall());
-        findings_destroy(&w->work);
-        w->work = TAKE(made);
-        w->worked_at = clock_mono();
-}
-
-/* Takes the new findings over, with their times. */
-static void replace(struct health_watch *w, struct findings **kept, struct findings **made)
-{
         pthread_mutex_lock(&w->mutex);
-        findings_note_times(*made, *kept, clock_wall());
-        findings_destroy(kept);
-        *kept = TAKE(*made);
+        if (began >= w->worked_at) {
+                replace_locked(&w->work, &made);
+                w->worked_at = began;
+        }
         pthread_mutex_unlock(&w->mutex);
 }
 
@@ -117,65 +129,94 @@ static bool wait_until(struct health_watch *w, msec until)
         return goes_on;
 }
 
-/* Looks until the counts of queues are settled; that takes some seconds when one is idle. False:
- * the thread is to end. */
-static bool check_queues(struct health_watch *w, const struct doctor_facts *facts,
-                         struct findings *f)
+static msec look_pause(msec looked)
+{
+        return looked > LOOK_PAUSE ? looked : LOOK_PAUSE;
+}
+
+/* What a pass of the costly checks knows and makes. */
+struct pass {
+        struct doctor_facts facts;
+        struct findings *made;
+        msec took; /* its calls of the management API, without the pauses between them */
+};
+
+/* One look at all queues; its time is added to p->took. `tokens`: a look at the limits too. */
+static int look_at_queues(struct health_watch *w, struct pass *p, struct queue_checks *checks,
+                          struct token_checks *tokens, struct err *e)
+{
+        AUTO_QUEUES queues = {0};
+        const struct doctor_look look = {&p->facts, &queues, clock_mono()};
+        int failed = queue_list_read(&queues, &w->broker, e);
+
+        if (failed == 0 && tokens != NULL)
+                token_checks_look(tokens, &look);
+        if (failed == 0)
+                failed = queue_checks_look(checks, &w->broker, &look, e);
+        p->took += clock_mono() - look.at;
+        return failed;
+}
+
+/* Looks until the counts of queues are settled; that takes some seconds when one is idle. A pause
+ * is at least as long as the look before it. False: the thread is to end. */
+static bool check_queues(struct health_watch *w, struct pass *p)
 {
         AUTO(queue_checks) checks = queue_checks_create();
+        struct token_checks *tokens = w->tokens; /* once */
         struct err why = {0};
 
         for (;;) {
-                if (queue_checks_look(checks, &w->broker, facts, clock_mono(), &why) != 0) {
-                        findings_add(f, CHECK_CONSUMERS, FINDING_UNKNOWN, why.text, NULL);
+                const msec before = p->took;
+                if (look_at_queues(w, p, checks, tokens, &why) != 0) {
+                        findings_add(p->made, CHECK_CONSUMERS, FINDING_UNKNOWN, why.text, NULL);
+                        if (tokens != NULL)
+                                findings_add(p->made, CHECK_LIMITS, FINDING_UNKNOWN, why.text,
+                                             NULL);
                         return true;
                 }
+                if (tokens != NULL)
+                        token_checks_report(tokens, p->made);
+                tokens = NULL;
                 if (queue_checks_are_settled(checks, clock_mono()))
                         break;
-                if (!wait_until(w, clock_mono() + LOOK_PAUSE))
+                if (!wait_until(w, clock_mono() + look_pause(p->took - before)))
                         return false;
         }
-        queue_checks_report(checks, true, f);
+        queue_checks_report(checks, true, p->made);
         return true;
 }
 
-static void check_tokens(struct health_watch *w, const struct doctor_facts *facts,
-                         struct findings *f)
+/* False: the thread is to end. */
+static bool check_broker(struct health_watch *w, struct pass *p)
 {
         struct err why = {0};
+        const msec began = clock_mono();
 
-        if (token_checks_look(w->tokens, &w->broker, facts, clock_mono(), &why) == 0)
-                token_checks_report(w->tokens, f);
-        else
-                findings_add(f, CHECK_LIMITS, FINDING_UNKNOWN, why.text, NULL);
+        if (health_facts_read(w->config.registry, w->config.control, &p->facts, &why) != 0) {
+                findings_add(p->made, CHECK_TOPOLOGY, FINDING_UNKNOWN, why.text, NULL);
+                return true;
+        }
+        broker_checks_version(&w->broker, p->made);
+        broker_checks_topology(&w->broker, &p->facts, p->made);
+        p->took = clock_mono() - began;
+        return check_queues(w, p);
 }
 
 /* The costly checks, once. False: the thread is to end. */
 static bool pass(struct health_watch *w)
 {
-        AUTO(findings) made = findings_create();
-        AUTO_FACTS facts = {0};
-        struct err why = {0};
-        msec began = clock_mono();
+        struct pass p = {.made = findings_create()};
+        bool goes_on = check_broker(w, &p);
 
-        if (health_facts_read(w->config.registry, w->config.control, &facts, &why) != 0) {
-                findings_add(made, CHECK_TOPOLOGY, FINDING_UNKNOWN, why.text, NULL);
-                replace(w, &w->queues, &made);
-        } else {
-                broker_checks_version(&w->broker, made);
-                broker_checks_topology(&w->broker, &facts, made);
-                check_tokens(w, &facts, made);
-        }
-        msec took = clock_mono() - began;
-        if (made != NULL && !check_queues(w, &facts, made))
-                return false;
-        if (made != NULL)
-                replace(w, &w->queues, &made);
+        doctor_facts_fini(&p.facts);
+        if (goes_on)
+                replace(w, &w->queues, &p.made);
+        findings_destroy(&p.made);
         pthread_mutex_lock(&w->mutex);
         w->pass_at = clock_mono();
-        w->pass_took = took;
+        w->pass_took = p.took;
         pthread_mutex_unlock(&w->mutex);
-        return true;
+        return goes_on;
 }
 
 /* While something is wrong or suspected, sooner: whoever mends it waits for it. */
@@ -228,9 +269,7 @@ static void *run(void *owner)
 
         do {
                 if (clock_mono() >= w->work_at) {
-                        pthread_mutex_lock(&w->mutex);
-                        check_work_locked(w);
-                        pthread_mutex_unlock(&w->mutex);
+                        check_work(w);
                         w->work_at = clock_mono() + WORK_EVERY;
                 }
                 if (w->config.management != NULL && clock_mono() >= w->nodes_at) {
@@ -275,9 +314,12 @@ void health_watch_write(struct health_watch *w, struct buffer *out)
         pthread_mutex_lock(&w->mutex);
         w->read_at = clock_mono();
         pthread_cond_signal(&w->changed);
-        if (findings_in(w->work, FINDING_OK) < findings_count(w->work) ||
-            clock_mono() - w->worked_at >= WORK_VALID)
-                check_work_locked(w);
+        bool looks = findings_in(w->work, FINDING_OK) < findings_count(w->work) ||
+                     clock_mono() - w->worked_at >= WORK_VALID;
+        pthread_mutex_unlock(&w->mutex);
+        if (looks)
+                check_work(w);
+        pthread_mutex_lock(&w->mutex);
         findings_copy(all, w->work, LAYER_WORK);
         findings_copy(all, w->nodes, LAYER_BROKER);
         findings_copy(all, w->queues, LAYER_BROKER);

@@ -172,6 +172,7 @@ int job_runs_find(struct reader *r, const struct job_filter *f, struct job_runs 
         int64_t tenant = TENANT_ALL;
         int found = all ? 1 : ref_of(r, f->tenant, &tenant, e);
         out->kind = all ? RUN_OF_ALL : RUN_OF_TENANT;
+        out->exact = found == 0; /* a tenant without rows */
         if (found != 1)
                 return found;
         if (add_types(r, f, tenant, out, e) != 0)

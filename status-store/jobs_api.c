@@ -2,6 +2,7 @@
  *
  * jobs_api.c: GET /jobs/{id} and what is below it, of the internal API.
  */
+#include "common/http/mask_param.h"
 #include "common/http/problem.h"
 #include "status-store/api.h"
 #include "status-store/job_json.h"
@@ -48,6 +49,18 @@ static int write_asked(struct reader *r, struct question *q, const struct stored
         return found < 0 ? -1 : 0;
 }
 
+/* Gives the reader back while the broker is asked, then looks the job up again. 1, 0 or -1, as
+ * lookup_job. */
+static int count_for_why(struct api *a, struct reader **reader, struct question *q,
+                         struct stored_job *job, struct err *e)
+{
+        readers_give(reader);
+        why_count(&q->why, job);
+        stored_job_fini(job);
+        *reader = readers_take(a->readers, e);
+        return *reader == NULL ? -1 : lookup_job(*reader, q->tenant, q->id, job, e);
+}
+
 /* 1: found, out holds the answer; 0: unknown; -1. */
 static int read_once(struct api *a, struct question *q, struct buffer *out, bool *ended,
                      struct err *e)
@@ -58,6 +71,8 @@ static int read_once(struct api *a, struct question *q, struct buffer *out, bool
         AUTO_STORED_JOB job = {0};
         buffer_clear(out);
         int found = lookup_job(reader, q->tenant, q->id, &job, e);
+        if (found == 1 && q->what == ASKED_WHY)
+                found = count_for_why(a, &reader, q, &job, e);
         if (found != 1 || !job.row.shown)
                 return found < 0 ? -1 : 0;
         *ended = status_is_ended(job.row.status);
@@ -155,7 +170,7 @@ static void answer_question(struct api *a, struct http_request *r, enum asked wh
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
         q.why = (struct why_asked){.api = a, .tenant = q.tenant};
-        if (q.tenant == NULL || !api_mask(r, &q.mask) ||
+        if (q.tenant == NULL || !mask_param_read(r, &q.mask) ||
             (what == ASKED_JOB && !read_wait(r, &q.wait)) ||
             (what == ASKED_WHY && !why_read_query(r, &q.why)))
                 return;

@@ -109,7 +109,7 @@ struct uses_body {
 
 static const struct json_member use_members[] = {
         {"id", json_read_copy, JSON_AT(struct key_use, id), .flags = JSON_REQUIRED},
-        {"at", json_read_int, JSON_AT(struct key_use, at), .least = 1, .most = INT64_MAX,
+        {"at", json_read_int, JSON_AT(struct key_use, at), .least = 0, .most = INT64_MAX,
          .flags = JSON_REQUIRED},
         {"from", json_read_copy, JSON_AT(struct key_use, from)},
         {0},

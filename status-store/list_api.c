@@ -2,27 +2,12 @@
  *
  * list_api.c: GET /jobs of the internal API.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/http/mask_param.h"
 #include "status-store/api.h"
 #include "status-store/count.h"
 #include "status-store/list.h"
-
-static bool read_limit(struct http_request *r, int *out)
-{
-        const char *text = http_query(r, "limit");
-        if (text == NULL)
-                return true;
-        char *end = NULL;
-        long limit = strtol(text, &end, 10);
-        if (*text >= '0' && *text <= '9' && *end == '\0' && limit >= 1 && limit <= LIST_LIMIT_MAX) {
-                *out = (int)limit;
-                return true;
-        }
-        http_problem(r, 400, "limit: must be a number from 1 to %d", LIST_LIMIT_MAX);
-        return false;
-}
 
 static bool read_order(struct http_request *r, struct list_query *q)
 {
@@ -87,8 +72,9 @@ void jobs_list(void *owner, struct http_request *r)
         struct mask_words mask;
         struct list_query q = {.view.mask = &mask, .limit = LIST_LIMIT_DEFAULT};
         bool counts = false;
-        if (!http_query_only(r, allowed) || !api_mask(r, &mask) || !job_filter_read(r, &q.filter) ||
-            !read_order(r, &q) || !read_limit(r, &q.limit) || !read_fields(r, &q.view) ||
+        if (!http_query_only(r, allowed) || !mask_param_read(r, &mask) ||
+            !job_filter_read(r, &q.filter) || !read_order(r, &q) ||
+            !api_limit(r, LIST_LIMIT_MAX, &q.limit) || !read_fields(r, &q.view) ||
             !read_count(r, &counts))
                 return;
         if (q.filter.text == NULL) {

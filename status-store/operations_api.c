@@ -12,6 +12,7 @@
 #include "common/base/json_write.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/mask_param.h"
 #include "common/http/problem.h"
 #include "status-store/api.h"
 #include "status-store/operation_json.h"
@@ -26,7 +27,7 @@ static void answer_one(struct api *a, struct http_request *r, int status, const 
         AUTO_BUFFER out = {0};
         struct mask_words mask = {.count = 0};
         bool reads = strcmp(http_method(r), "POST") != 0;
-        if (reads && !api_mask(r, &mask))
+        if (reads && !mask_param_read(r, &mask))
                 return;
         operations_waiting(a->operations, o->id, waiting);
         if (status == 202)
@@ -278,7 +279,7 @@ void operations_list(void *owner, struct http_request *r)
         char id[UUID_SIZE];
         struct mask_words mask;
         struct operations_asked asked = {.tenant = NULL};
-        if (!api_is_primary(a, r) || !http_query_only(r, allowed) || !api_mask(r, &mask))
+        if (!api_is_primary(a, r) || !http_query_only(r, allowed) || !mask_param_read(r, &mask))
                 return;
         asked.tenant = api_tenant(r);
         if (asked.tenant != NULL && read_states(r, &asked.states) && read_page(r, &asked, id))

@@ -28,7 +28,6 @@ struct parked_counts {
 int parked_counts_read(const struct api *a, const char *tenant, struct parked_counts *out,
                        struct err *e) MUST_CHECK;
 void parked_counts_fini(struct parked_counts *p);
-#define AUTO_PARKED __attribute__((cleanup(parked_counts_fini))) struct parked_counts
 /* Jobs in the queues of that tenant's own pauses; -1: not known. */
 int64_t parked_counts_of(const struct parked_counts *p, const char *tenant);
 /* Jobs of a type that are parked; tenant as in parked_counts_read. -1: not known, to a tenant also

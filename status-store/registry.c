@@ -91,8 +91,8 @@ static const char unversioned_to_1[] =
         " by TEXT, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 
 /* name: NULL: none. family: the id of the first key of a line of rotations; NULL: its own.
- * audit: administrative acts, by their id; audit_ends: their outcomes, which come later. Rows of
- * both are never changed, and not deleted for 400 days. */
+ * audit: administrative acts, by their id; audit_ends: their outcomes, which come later; tenant:
+ * where the act did not know it. Rows of both are never changed, and not deleted for 400 days. */
 #define CONTROL_4 \
         "ALTER TABLE keys ADD COLUMN name TEXT;" \
         "ALTER TABLE keys ADD COLUMN family TEXT;" \
@@ -103,8 +103,9 @@ static const char unversioned_to_1[] =
         " what TEXT NOT NULL, target TEXT, tenant TEXT, origin TEXT, gateway TEXT, trace TEXT," \
         " detail TEXT);" \
         "CREATE TABLE audit_ends(act BLOB PRIMARY KEY, at INTEGER NOT NULL," \
-        " status INTEGER NOT NULL) WITHOUT ROWID;" \
+        " status INTEGER NOT NULL, made TEXT, tenant TEXT) WITHOUT ROWID;" \
         "CREATE INDEX audit_tenant ON audit(tenant, seq);" \
+        "CREATE INDEX audit_ends_tenant ON audit_ends(tenant) WHERE tenant IS NOT NULL;" \
         "CREATE INDEX audit_target ON audit(target, seq);" \
         "CREATE INDEX audit_by ON audit(by, seq);" \
         "CREATE INDEX audit_at ON audit(at);" APPEND_ONLY(audit) APPEND_ONLY(audit_ends)

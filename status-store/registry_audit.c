@@ -57,6 +57,7 @@ static const struct json_member members[] = {
         TEXT("origin", origin),
         TEXT("gateway", gateway),
         TEXT("trace", trace),
+        TEXT("made", made),
         {"detail", json_read_raw, JSON_AT(struct act_line, row.detail), .flags = JSON_NULLABLE},
         {0},
 };
@@ -79,13 +80,25 @@ static struct db_value value_json(struct bytes json)
         return json.length > 0 ? value_string(json) : value_text("");
 }
 
-/* The name that the key has now; the act's line has none, nor the tenant of a key that is acted on
- * by its id. Only the event of an act that is not
- * there adds a row: an INSERT OR REPLACE would delete the other, without its trigger. */
+/* The id of an operation that is acted on, as its table has it; NULL: it is none. */
+static struct db_value value_operation(const char *target, unsigned char raw[UUID_BYTES])
+{
+        static const char operation[] = "operation/";
+        const size_t length = sizeof(operation) - 1;
+
+        if (strncmp(target, operation, length) != 0 ||
+            !uuid_pack(bytes_of_text(target + length), raw))
+                return value_text("");
+        return value_blob(bytes_of(raw, UUID_BYTES));
+}
+
+/* The name that the key has now; the act's line has none, nor the tenant of a key or an operation
+ * that is acted on by its id. Only the event of an act that is not there adds a row: an INSERT OR
+ * REPLACE would delete the other, without its trigger. */
 static int put_act(struct database *db, const struct act_line *a, struct err *e)
 {
         const struct audit_row *row = &a->row;
-        unsigned char raw[UUID_BYTES];
+        unsigned char raw[UUID_BYTES], operation[UUID_BYTES];
         const char *by = strncmp(row->by, "key ", 4) == 0 ? row->by + 4 : "";
         const char *key = strncmp(row->target, "key/", 4) == 0 ? row->target + 4 : "";
 
@@ -93,13 +106,15 @@ static int put_act(struct database *db, const struct act_line *a, struct err *e)
                 db,
                 "INSERT OR IGNORE INTO audit(act, at, by, key_tenant, what, target, tenant,"
                 " origin, gateway, trace, detail, key_name) VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
-                " ifnull(?7, (SELECT nullif(tenant, '') FROM keys WHERE id = ?13)), ?8, ?9, ?10,"
+                " coalesce(?7, (SELECT nullif(tenant, '') FROM keys WHERE id = ?13),"
+                " (SELECT nullif(tenant, '*') FROM operations WHERE id = ?14)), ?8, ?9, ?10,"
                 " ?11, (SELECT name FROM keys WHERE id = ?12))",
                 DB_VALUES(value_act(a->id, raw), value_int(a->at),
                           value_string(bytes_of_text(row->by)), value_text(row->key_tenant),
                           value_text(row->what), value_text(row->target), value_text(row->tenant),
                           value_text(row->origin), value_text(row->gateway), value_text(row->trace),
-                          value_json(row->detail), value_text(by), value_text(key)),
+                          value_json(row->detail), value_text(by), value_text(key),
+                          value_operation(row->target, operation)),
                 e);
 }
 
@@ -107,9 +122,12 @@ static int put_end(struct database *db, const struct act_line *a, struct err *e)
 {
         unsigned char raw[UUID_BYTES];
 
-        return database_run(
-                db, "INSERT OR IGNORE INTO audit_ends(act, at, status) VALUES(?1, ?2, ?3)",
-                DB_VALUES(value_act(a->id, raw), value_int(a->at), value_int(a->status)), e);
+        return database_run(db,
+                            "INSERT OR IGNORE INTO audit_ends(act, at, status, made, tenant)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5)",
+                            DB_VALUES(value_act(a->id, raw), value_int(a->at), value_int(a->status),
+                                      value_text(a->row.made), value_text(a->row.tenant)),
+                            e);
 }
 
 /* False: it cannot be read, or says too little. */
@@ -229,6 +247,7 @@ static void read_row(sqlite3_stmt *s, struct audit_row *row)
         row->detail = db_bytes(s, 12);
         row->status = sqlite3_column_int64(s, 13);
         row->ended_at = sqlite3_column_int64(s, 14);
+        db_text(s, 15, row->made, sizeof(row->made));
 }
 
 static void hide_others(const struct audit_filter *f, struct audit_row *row)
@@ -260,11 +279,21 @@ static bool row_is_wanted(const struct audit_filter *f, const struct audit_row *
                (f->after == 0 || row->at > f->after) && (f->before == 0 || row->at < f->before);
 }
 
-#define SELECT_ACTS(condition) \
-        "SELECT a.seq, a.act, a.at, a.by, a.key_name, a.key_tenant, a.what, a.target, a.tenant," \
-        " a.origin, a.gateway, a.trace, a.detail, n.status, n.at" \
-        " FROM audit AS a LEFT JOIN audit_ends AS n ON n.act = a.act" \
-        " WHERE " condition "a.seq < ?1 ORDER BY a.seq DESC"
+#define ACT_COLUMNS \
+        "SELECT a.seq, a.act, a.at, a.by, a.key_name, a.key_tenant, a.what, a.target," \
+        " ifnull(a.tenant, n.tenant), a.origin, a.gateway, a.trace, a.detail, n.status, n.at, " \
+        "n.made"
+#define ACTS(condition) \
+        ACT_COLUMNS " FROM audit AS a LEFT JOIN audit_ends AS n ON n.act = a.act" \
+                    " WHERE " condition "a.seq < ?1"
+#define SELECT_ACTS(condition) ACTS(condition) " ORDER BY a.seq DESC"
+
+/* Of some acts only the end tells the tenant. */
+static const char acts_of_tenant[] =
+        ACTS("a.tenant = ?2 AND ") " UNION ALL " ACT_COLUMNS
+                                   " FROM audit_ends AS n JOIN audit AS a ON a.act = n.act"
+                                   " WHERE n.tenant = ?2 AND a.tenant IS NULL AND a.seq < ?1"
+                                   " ORDER BY 1 DESC";
 
 /* By the index that leaves the fewest; the rest is chosen row by row. A tenant may not ask who of
  * the others acted, so the stored `by` is not looked for. */
@@ -280,7 +309,7 @@ static sqlite3_stmt *find_acts(struct database *db, const struct audit_filter *f
                 sql = SELECT_ACTS("a.by = ?2 AND ");
                 value = f->by;
         } else if (f->tenant[0] != '\0') {
-                sql = SELECT_ACTS("a.tenant = ?2 AND ");
+                sql = acts_of_tenant;
                 value = f->tenant;
         }
         if (value[0] == '\0')

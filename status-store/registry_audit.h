@@ -51,8 +51,9 @@ struct audit_row {
         char by[AUDIT_TEXT_SIZE], key_name[AUDIT_TEXT_SIZE], key_tenant[TENANT_SIZE];
         char what[AUDIT_TEXT_SIZE], target[AUDIT_TEXT_SIZE], tenant[TENANT_SIZE];
         char origin[AUDIT_TEXT_SIZE], gateway[AUDIT_TEXT_SIZE], trace[AUDIT_TEXT_SIZE];
-        struct bytes detail; /* checked JSON; absent: none */
-        int64_t status;      /* 0: not known, and ended_at neither */
+        char made[AUDIT_TEXT_SIZE]; /* "key/k1x2y3z4" */
+        struct bytes detail;        /* checked JSON; absent: none */
+        int64_t status;             /* 0: not known, and ended_at neither */
         msec ended_at;
 };
 

@@ -275,6 +275,14 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         return more < 0 ? -1 : open;
 }
 
+static int tell_changed(void *owner, const struct key *k, struct err *e)
+{
+        struct api *a = owner;
+        (void)e;
+        key_uses_changed(a->key_uses, k->record.id);
+        return 0;
+}
+
 /* Deletes the login first: one left behind could publish as the next tenant of that name. */
 static int delete_tenant(struct api *a, struct tenant *t, struct err *e)
 {
@@ -284,7 +292,8 @@ static int delete_tenant(struct api *a, struct tenant *t, struct err *e)
                     apply_login(a, t, false, e) == NULL)
                         return -1;
         }
-        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
+        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0 ||
+            registry_each_key(a->registry, WHICH_ALL, t->record.name, tell_changed, a, e) != 0)
                 return -1;
         if (provisioning_apply(a->provisioning, t->record.name, e) != 0)
                 return -1;

@@ -21,6 +21,7 @@ struct asked {
         const char *after;  /* types after this name */
         struct type_scope scope;
         struct type_view *set;
+        struct parked_counts parked;
 };
 
 static bool sees_all(const struct asked *q)
@@ -28,9 +29,13 @@ static bool sees_all(const struct asked *q)
         return q->scope.tenant == TENANT_ALL;
 }
 
-/* The reader is the caller's. */
-static int begin_asked(struct asked *q, struct err *e)
+/* Counts what is parked, before a reader is taken: the broker is asked. Then takes one, which the
+ * caller gives back. */
+static int begin_asked(struct asked *q, struct reader **reader, struct err *e)
 {
+        if (parked_counts_read(q->api, q->tenant, &q->parked, e) != 0)
+                return -1;
+        q->scope.reader = *reader = readers_take(q->api->readers, e);
         q->scope.now = clock_wall();
         q->scope.as_of = api_as_of(q->api);
         if (q->scope.reader == NULL)
@@ -40,6 +45,12 @@ static int begin_asked(struct asked *q, struct err *e)
         int64_t tenant = waiting_ref(q->scope.reader, q->tenant, e);
         q->scope.tenant = tenant == 0 ? -1 : tenant;
         return tenant < 0 ? -1 : 0;
+}
+
+static void forget_asked(struct asked *q)
+{
+        type_view_forget(&q->set);
+        parked_counts_fini(&q->parked);
 }
 
 static int add_limited(void *owner, const struct type *t, struct err *e)
@@ -73,8 +84,7 @@ static int find_types(struct asked *q, int limit, struct err *e)
 }
 
 /* The type's limits, and what is seen of it. New reference; NULL: failed. */
-static json_t *describe(const struct asked *q, const struct type_view *v,
-                        const struct parked_counts *parked, struct err *e)
+static json_t *describe(const struct asked *q, const struct type_view *v, struct err *e)
 {
         struct type t;
         const char *tenant = sees_all(q) ? "" : q->tenant;
@@ -84,7 +94,7 @@ static json_t *describe(const struct asked *q, const struct type_view *v,
         json_t *object = type_json(&t);
         type_view_write(v, &q->scope, object);
         (void)json_object_set_new(object, "paused", json_boolean(paused));
-        int64_t jobs = parked_counts_of_type(parked, q->tenant, v->name);
+        int64_t jobs = parked_counts_of_type(&q->parked, q->tenant, v->name);
         (void)json_object_set_new(object, "parked", jobs < 0 ? json_null() : json_integer(jobs));
         return object;
 }
@@ -100,12 +110,10 @@ static void answer_members(struct api *a, struct http_request *r, const json_t *
 /* Adds the types of the set, in order. */
 static int describe_all(struct asked *q, json_t *list, struct err *e)
 {
-        AUTO_PARKED parked = {0};
-        if (type_view_read(&q->scope, q->set, e) != 0 ||
-            parked_counts_read(q->api, q->tenant, &parked, e) != 0)
+        if (type_view_read(&q->scope, q->set, e) != 0)
                 return -1;
         for (const struct type_view *v = q->set; v != NULL; v = v->hh.next) {
-                json_t *object = describe(q, v, &parked, e);
+                json_t *object = describe(q, v, e);
                 if (object == NULL)
                         return -1;
                 (void)json_array_append_new(list, object);
@@ -134,9 +142,8 @@ void types_list(void *owner, struct http_request *r)
                 return;
         q.after = q.after != NULL ? q.after : "";
         json_auto_t *answer = json_pack("{s:[]}", "types");
-        AUTO_READER *reader = readers_take(q.api->readers, &why);
-        q.scope.reader = reader;
-        bool found = begin_asked(&q, &why) == 0 && find_types(&q, limit + 1, &why) == 0;
+        AUTO_READER *reader = NULL;
+        bool found = begin_asked(&q, &reader, &why) == 0 && find_types(&q, limit + 1, &why) == 0;
         bool more = found && type_view_cut(&q.set, (size_t)limit);
         if (!found || describe_all(&q, json_object_get(answer, "types"), &why) != 0) {
                 http_problem_err(r, &why);
@@ -144,7 +151,7 @@ void types_list(void *owner, struct http_request *r)
                 (void)json_object_set_new(answer, "next_cursor", next_cursor(q.set, more));
                 answer_members(q.api, r, answer);
         }
-        type_view_forget(&q.set);
+        forget_asked(&q);
 }
 
 /* Reads the type of the path. False: answered. */
@@ -194,10 +201,9 @@ void types_get(void *owner, struct http_request *r)
         if (q.tenant == NULL || !read_type(q.api, r, &t))
                 return;
         json_auto_t *list = json_array();
-        AUTO_READER *reader = readers_take(q.api->readers, &why);
-        q.scope.reader = reader;
+        AUTO_READER *reader = NULL;
         (void)type_view_add(&q.set, t.record.name);
-        if (begin_asked(&q, &why) != 0 || describe_all(&q, list, &why) != 0) {
+        if (begin_asked(&q, &reader, &why) != 0 || describe_all(&q, list, &why) != 0) {
                 http_problem_err(r, &why);
         } else if (!is_known(&q, &t,
                              json_is_true(json_object_get(json_array_get(list, 0), "paused")))) {
@@ -206,7 +212,7 @@ void types_get(void *owner, struct http_request *r)
                 json_auto_t *answer = json_pack("{s:O}", "type", json_array_get(list, 0));
                 answer_members(q.api, r, answer);
         }
-        type_view_forget(&q.set);
+        forget_asked(&q);
 }
 
 static int change_type(struct api *a, struct type *t, struct err *e)

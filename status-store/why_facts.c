@@ -140,6 +140,12 @@ static int count_ahead(struct reader *r, struct why_case *c, struct err *e)
         return c->ahead_of_type < 0 || c->starts < 0 ? -1 : 0;
 }
 
+void why_facts_count(const struct why_sources *s, struct why_case *c)
+{
+        read_control(s, c);
+        count_tokens(s, c);
+}
+
 int why_facts_read(const struct why_sources *s, struct why_case *c, struct err *e)
 {
         const struct job_row *row = &c->job->row;
@@ -155,8 +161,6 @@ int why_facts_read(const struct why_sources *s, struct why_case *c, struct err *
         c->type_ref = waiting_ref(s->reader, c->type, e);
         if (c->tenant_ref < 0 || c->type_ref < 0 || read_workers(s, c, e) != 0)
                 return -1;
-        read_control(s, c);
-        count_tokens(s, c);
         if (count_running(s->reader, c, e) != 0)
                 return -1;
         return count_ahead(s->reader, c, e);

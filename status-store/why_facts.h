@@ -55,5 +55,9 @@ struct why_case {
         double starts;         /* of the tenant in a second; 0: none */
 };
 
-/* c: zeroed, but for job, type, and the broker. Waits 300 ms at most for the broker's counts. */
+/* Fills in what control and the broker hold. Waits 300 ms at most for the broker's counts:
+ * s->reader is not used, and should not be taken yet. c: zeroed, but for job, type, and the broker.
+ */
+void why_facts_count(const struct why_sources *s, struct why_case *c);
+/* Then the rest. */
 int why_facts_read(const struct why_sources *s, struct why_case *c, struct err *e) MUST_CHECK;

@@ -75,9 +75,20 @@ static void write_checks(const struct findings *f, const char *tenant, struct bu
         json_end_array(out);
 }
 
+/* A verdict has its reasons: what somebody is not told of does not count. */
+static enum verdict verdict_for(const struct findings *f, const char *tenant)
+{
+        AUTO(findings) told = findings_create();
+
+        for (size_t i = 0; i < findings_count(f); i++)
+                if (!is_hidden(findings_at(f, i), tenant))
+                        findings_put(told, findings_at(f, i));
+        return findings_verdict(told);
+}
+
 void findings_write(const struct findings *f, const char *tenant, struct buffer *out)
 {
-        json_put_string(out, "verdict", verdict_name(findings_verdict(f)));
+        json_put_string(out, "verdict", verdict_name(verdict_for(f, tenant)));
         json_begin_array(out, "reasons");
         write_reasons(f, tenant, SEVERITY_DOWN, out);
         write_reasons(f, tenant, SEVERITY_DEGRADED, out);

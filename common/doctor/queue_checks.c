@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "common/base/json_path.h"
 #include "common/base/memory.h"
@@ -17,14 +16,6 @@
 static const msec patience = 6500;
 static const msec pause_is_old = 7 * (msec)MSEC_DAY;
 enum { NAMES_SHOWN = 10, PARKED_MANY = 1000000 };
-
-/* The vhost's queues, and which of them have a consumer. */
-struct queue_entry {
-        char *name;
-        bool consumed;
-        int64_t messages; /* -1: not known */
-        UT_hash_handle hh;
-};
 
 /* Queues of one kind with the same fault. */
 struct idle {
@@ -69,38 +60,7 @@ void queue_checks_destroy(struct queue_checks **q)
         free(old);
 }
 
-static struct queue_entry *find_queue(struct queue_entry *queues, const char *name)
-{
-        struct queue_entry *entry = NULL;
-
-        HASH_FIND_STR(queues, name, entry);
-        return entry;
-}
-
-static void forget_queues(struct queue_entry **queues)
-{
-        struct queue_entry *entry, *next;
-
-        HASH_ITER (hh, *queues, entry, next) {
-                HASH_DEL(*queues, entry);
-                free(entry->name);
-                free(entry);
-        }
-}
-
-static void add_queue(void *owner, const char *name, int64_t messages)
-{
-        struct queue_entry **queues = owner;
-
-        if (find_queue(*queues, name) != NULL)
-                return;
-        struct queue_entry *entry = xcalloc(1, sizeof(*entry));
-        entry->name = xstrdup(name);
-        entry->messages = messages;
-        HASH_ADD_KEYPTR(hh, *queues, entry->name, strlen(entry->name), entry);
-}
-
-static int list_consumers(const struct doctor_broker *b, struct queue_entry *queues,
+static int list_consumers(const struct doctor_broker *b, const struct queue_list *queues,
                           struct queue_checks *q, struct err *e)
 {
         AUTO_FREE char *path = broker_api_path(b, "/api/consumers/", "");
@@ -113,7 +73,7 @@ static int list_consumers(const struct doctor_broker *b, struct queue_entry *que
         for (struct scan_cursor at = scan_items(answer); scan_next(&at, &item);) {
                 AUTO_BUFFER name = {0}, user = {0};
                 bool named = json_path_add(item.value, "queue.name", &name);
-                struct queue_entry *entry = named ? find_queue(queues, name.data) : NULL;
+                struct listed_queue *entry = named ? queue_list_find(queues, name.data) : NULL;
                 if (entry != NULL)
                         entry->consumed = true;
                 if (json_path_add(item.value, "channel_details.user", &user) &&
@@ -130,32 +90,32 @@ static void add_name(struct idle *idle, const char *name)
 }
 
 /* A missing queue is reported by the check of the topology. */
-static void add_if_idle(struct queue_entry *queues, const char *name, struct idle *idle)
+static void add_if_idle(const struct queue_list *queues, const char *name, struct idle *idle)
 {
-        const struct queue_entry *entry = find_queue(queues, name);
+        const struct listed_queue *entry = queue_list_find(queues, name);
 
         if (entry != NULL && !entry->consumed)
                 add_name(idle, name);
 }
 
-static void read_tenant(const char *tenant, struct queue_entry *queues, struct queue_checks *q)
+static void read_tenant(const char *tenant, const struct queue_list *queues, struct queue_checks *q)
 {
         for (int lane = 0; lane < LANE_COUNT; lane++) {
                 AUTO_FREE char *name = xasprintf("jobs.%s.%s", tenant, lane_name((enum lane)lane));
-                const struct queue_entry *entry = find_queue(queues, name);
+                const struct listed_queue *entry = queue_list_find(queues, name);
                 if (entry == NULL || entry->messages <= 0 || !q->consumer_there)
                         add_if_idle(queues, name, &q->jobs);
         }
 }
 
-static void read_pause(const struct doctor_pause *pause, struct queue_entry *queues,
+static void read_pause(const struct doctor_pause *pause, const struct queue_list *queues,
                        struct queue_checks *q)
 {
         char name[PARKED_QUEUE_SIZE];
 
         if (!parked_of_key(pause->key, name))
                 return;
-        const struct queue_entry *entry = find_queue(queues, name);
+        const struct listed_queue *entry = queue_list_find(queues, name);
         if (entry == NULL || entry->messages <= 0)
                 return;
         if (!pause->paused) {
@@ -171,7 +131,7 @@ static void read_pause(const struct doctor_pause *pause, struct queue_entry *que
         }
 }
 
-static void read_queues(const struct doctor_facts *facts, struct queue_entry *queues,
+static void read_queues(const struct doctor_facts *facts, const struct queue_list *queues,
                         struct queue_checks *q)
 {
         for (size_t i = 0; i < facts->tenant_count; i++) {
@@ -193,21 +153,16 @@ static bool is_idle(const struct queue_checks *q)
 }
 
 int queue_checks_look(struct queue_checks *q, const struct doctor_broker *b,
-                      const struct doctor_facts *facts, msec now, struct err *e)
+                      const struct doctor_look *look, struct err *e)
 {
-        struct queue_entry *queues = NULL;
-
         forget_look(q);
-        int failed = broker_api_each_queue(b, add_queue, &queues, e);
+        int failed = list_consumers(b, look->queues, q, e);
         if (failed == 0)
-                failed = list_consumers(b, queues, q, e);
-        if (failed == 0)
-                read_queues(facts, queues, q);
-        forget_queues(&queues);
+                read_queues(look->facts, look->queues, q);
         if (!is_idle(q))
                 q->idle_since = 0;
         else if (q->idle_since == 0)
-                q->idle_since = now;
+                q->idle_since = look->at;
         return failed;
 }
 

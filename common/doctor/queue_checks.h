@@ -9,14 +9,15 @@
 #include "common/doctor/broker_api.h"
 #include "common/doctor/facts.h"
 #include "common/doctor/findings.h"
+#include "common/doctor/queue_list.h"
 
 struct queue_checks;
 
 struct queue_checks *queue_checks_create(void);
 void queue_checks_destroy(struct queue_checks **q);
-/* Blocks for two calls of the management API. now: of clock_mono. */
+/* Blocks for a call of the management API. */
 int queue_checks_look(struct queue_checks *q, const struct doctor_broker *b,
-                      const struct doctor_facts *facts, msec now, struct err *e) MUST_CHECK;
+                      const struct doctor_look *look, struct err *e) MUST_CHECK;
 /* Nothing is idle, or something has been for longer than the counts are late. */
 bool queue_checks_are_settled(const struct queue_checks *q, msec now);
 /* tenants_known: facts has them; else the caller reports CHECK_CONSUMERS. */

@@ -28,32 +28,14 @@ struct limit {
         UT_hash_handle hh;
 };
 
-struct queue {
-        char *name;
-        int64_t messages;
-        UT_hash_handle hh;
-};
-
 struct token_checks {
         struct limit *limits;
-        struct queue *queues; /* of this look */
         unsigned look;
 };
 
 struct token_checks *token_checks_create(void)
 {
         return xcalloc(1, sizeof(struct token_checks));
-}
-
-static void forget_queues(struct token_checks *t)
-{
-        struct queue *entry, *next;
-
-        HASH_ITER (hh, t->queues, entry, next) {
-                HASH_DEL(t->queues, entry);
-                free(entry->name);
-                free(entry);
-        }
 }
 
 /* Forgets limits that this look did not find; all of them when look is 0. */
@@ -75,34 +57,18 @@ void token_checks_destroy(struct token_checks **t)
 
         if (old == NULL)
                 return;
-        forget_queues(old);
         forget_limits(old, 0);
         free(old);
 }
 
-static void add_queue(void *owner, const char *name, int64_t messages)
-{
-        struct token_checks *t = owner;
-        struct queue *entry = NULL;
-
-        HASH_FIND_STR(t->queues, name, entry);
-        if (entry != NULL)
-                return;
-        entry = xcalloc(1, sizeof(*entry));
-        entry->name = xstrdup(name);
-        entry->messages = messages;
-        HASH_ADD_KEYPTR(hh, t->queues, entry->name, strlen(entry->name), entry);
-}
-
-static const int64_t *messages_of(const struct token_checks *t, enum limit_queue kind,
+static const int64_t *messages_of(const struct queue_list *queues, enum limit_queue kind,
                                   const struct limit *limit)
 {
         char name[LIMIT_QUEUE_SIZE];
-        struct queue *entry = NULL;
 
         limit_queue_name(kind, limit->is.of, limit->is.version, name);
-        HASH_FIND_STR(t->queues, name, entry);
-        return entry == NULL ? NULL : &entry->messages;
+        const struct listed_queue *queue = queue_list_find(queues, name);
+        return queue == NULL ? NULL : &queue->messages;
 }
 
 static void note_limit(struct token_checks *t, const struct doctor_limit *is)
@@ -121,46 +87,39 @@ static void note_limit(struct token_checks *t, const struct doctor_limit *is)
         limit->look = t->look;
 }
 
-static enum token_loss loss_of(const struct token_checks *t, struct limit *limit)
+static enum token_loss loss_of(const struct queue_list *queues, struct limit *limit)
 {
         int64_t sum;
 
         if (limit->is.version == 0)
                 return TOKENS_NOT_MADE;
-        const int64_t *messages = messages_of(t, limit->is.kind, limit);
+        const int64_t *messages = messages_of(queues, limit->is.kind, limit);
         if (limit->is.kind == LIMIT_TYPE_RATE)
-                messages = token_counts_join(messages, messages_of(t, LIMIT_TYPE_COOLING, limit),
-                                             &sum);
+                messages = token_counts_join(messages,
+                                             messages_of(queues, LIMIT_TYPE_COOLING, limit), &sum);
         if (messages != NULL)
                 limit->messages = *messages;
         return token_loss_of(limit->is.tokens, messages);
 }
 
-static void judge(struct token_checks *t, struct limit *limit, msec now)
+static void judge(const struct doctor_look *look, struct limit *limit)
 {
-        enum token_loss loss = loss_of(t, limit);
+        enum token_loss loss = loss_of(look->queues, limit);
 
         if (loss != limit->loss)
-                limit->since = now;
+                limit->since = look->at;
         limit->loss = loss;
-        limit->seen = now;
+        limit->seen = look->at;
 }
 
-int token_checks_look(struct token_checks *t, const struct doctor_broker *b,
-                      const struct doctor_facts *facts, msec now, struct err *e)
+void token_checks_look(struct token_checks *t, const struct doctor_look *look)
 {
         t->look++;
-        for (size_t i = 0; i < facts->limit_count; i++)
-                note_limit(t, &facts->limits[i]);
+        for (size_t i = 0; i < look->facts->limit_count; i++)
+                note_limit(t, &look->facts->limits[i]);
         forget_limits(t, t->look);
-        if (t->limits == NULL)
-                return 0;
-        int failed = broker_api_each_queue(b, add_queue, t, e);
-        if (failed == 0)
-                for (struct limit *limit = t->limits; limit != NULL; limit = limit->hh.next)
-                        judge(t, limit, now);
-        forget_queues(t);
-        return failed;
+        for (struct limit *limit = t->limits; limit != NULL; limit = limit->hh.next)
+                judge(look, limit);
 }
 
 /* Only looks count: fixing other limits takes time too. */

@@ -5,9 +5,8 @@
  */
 #pragma once
 
-#include "common/doctor/broker_api.h"
-#include "common/doctor/facts.h"
 #include "common/doctor/findings.h"
+#include "common/doctor/queue_list.h"
 #include "common/doctor/token_loss.h"
 
 struct token_checks;
@@ -22,10 +21,8 @@ struct token_finding {
 
 struct token_checks *token_checks_create(void);
 void token_checks_destroy(struct token_checks **t);
-/* One look at the limits of facts; others are forgotten. Blocks for a call of the management API,
- * unless there is no limit. now: of clock_mono. */
-int token_checks_look(struct token_checks *t, const struct doctor_broker *b,
-                      const struct doctor_facts *facts, msec now, struct err *e) MUST_CHECK;
+/* One look at the limits of facts; others are forgotten. */
+void token_checks_look(struct token_checks *t, const struct doctor_look *look);
 /* A loss was seen, not for long enough yet. */
 bool token_checks_suspect(const struct token_checks *t);
 /* Calls each for every limit that is not complete, as the last look saw it. */

@@ -111,6 +111,9 @@ struct job_limits {
  * before: the gateway, the consumer, the dlx-monitor, the operator login. */
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
                struct err *e) MUST_CHECK;
+/* Whether this error of job_decode quotes a body that is not JSON. Nothing can be masked in such a
+ * body: whoever does not see secrets must not see the error either. */
+bool job_error_quotes_body(struct bytes error);
 
 /* No attempt of it may start any more. */
 bool job_has_expired(const struct job *job, msec now);

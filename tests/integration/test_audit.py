@@ -117,6 +117,33 @@ def test_an_operators_act_on_a_job_is_the_tenants(warren):
     assert one_act(warren.admin, target=f"job/{id}", tenant="acme")["what"] == "job.cancel"
 
 
+def test_an_operators_act_on_a_letter_or_an_operation_is_the_tenants(warren):
+    api = warren.tenant("acme").api
+    id = api.run("fail", 1, max_retries=0)["id"]
+    (letter,) = until(lambda: api.letters(job=id), 30, "the letter")
+    assert warren.admin.request("POST", f"/dlq/{letter['id']}/requeue", json={}).status_code == 202
+    assert one_act(warren.admin, target=f"letter/{letter['id']}", tenant="acme")["what"] == "letter.requeue"
+    preview = api.request("POST", "/jobs/cancel", params={"status": "pending"})
+    assert preview.status_code == 200, preview.text
+    token = preview.json()["preview"]["token"]
+    operation = f"operation/{token}"
+    assert one_act(warren.admin, what="jobs.cancel", tenant="acme")["made"] == operation
+    assert api.request("POST", "/jobs/cancel", json={"token": token}).status_code == 202
+    warren.admin.request("POST", operation.replace("operation", "/operations") + "/abort", json={})
+    assert one_act(warren.admin, target=operation, tenant="acme")["what"] == "operation.abort"
+
+
+def test_a_made_key_is_named(warren):
+    warren.tenant("acme")
+    made = warren.admin.request("POST", "/tenants/acme/keys", json={"scopes": ["read"]}).json()
+    act = one_act(warren.admin, what="key.create", tenant="acme")
+    assert act["target"] == "tenant/acme" and act["made"] == f"key/{made['id']}"
+    rotated = warren.admin.request("POST", f"/keys/{made['id']}/rotate", json={}).json()
+    act = one_act(warren.admin, what="key.rotate", tenant="acme")
+    assert act["target"] == f"key/{made['id']}" and act["made"] == f"key/{rotated['id']}"
+    assert made["key"] not in str(act) and rotated["key"] not in str(act)
+
+
 def test_the_first_admin_key_is_an_act(warren):
     act = acts(warren.admin, by="local")[-1]
     assert act["what"] == "key.create" and act["target"] == f"key/{key_id(warren.admin)}"
@@ -190,7 +217,7 @@ def test_tenant_view(warren):
 
 
 def test_login(warren):
-    """One that is let in, one with a wrong secret; one that names no key is not recorded."""
+    """One that is let in, one with a wrong secret; one that names no key that there is is not recorded."""
     key = warren.admin.key
     first = warren.anonymous().request("POST", "/session", json={"key": key})
     if first.status_code == 501:
@@ -201,7 +228,9 @@ def test_login(warren):
     failed = until(lambda: [a for a in acts(warren.admin, what="session.begin") if a["status"] == 401], 30, "it")
     assert failed[0]["by"] == f"key {key_id(warren.admin)}" and failed[0]["detail"] is None
     count = len(acts(warren.admin, what="session.begin"))
-    warren.anonymous().request("POST", "/session", json={"key": "nonsense"})
+    unknown = key.replace(key_id(warren.admin), "zzzzzzzz")
+    for nobodys in ("nonsense", unknown):
+        warren.anonymous().request("POST", "/session", json={"key": nobodys})
     trace, headers = traced()
     warren.admin.request("PATCH", "/tenants/acme", json={"weight": 4}, headers=headers)
     one_act(warren.admin, trace)

@@ -162,3 +162,19 @@ def test_revoked_keys_are_told(primary):
     assert {key["id"], unused["id"]} <= set(used(primary))
     for body in ({}, {"used": 5}, {"used": [{"id": "a" * 9, "at": 1}]}, {"used": [{"id": key["id"]}]}):
         assert primary.request("POST", "/keys/used", json=body).status_code == 422
+
+
+def test_keys_of_a_deleted_tenant_are_told(primary):
+    create(primary, "leaving")
+    answer = primary.request("POST", "/tenants/leaving/keys", json={})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["id"] not in used(primary)
+    deleted = primary.request("DELETE", "/tenants/leaving", params={"force": "true"})
+    assert deleted.status_code == 204, deleted.text
+    assert answer.json()["id"] in used(primary)
+
+
+def test_a_key_is_asked_about_without_a_use(primary):
+    key = make(primary)
+    assert key["id"] not in used(primary, {"id": key["id"], "at": 0, "from": ""})
+    assert listed(primary, key["id"])["last_used"] is None

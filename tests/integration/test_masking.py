@@ -35,7 +35,8 @@ def read_routes():
 
 
 class Place:
-    """A tenant with jobs of the corpus: done, dead, and one whose payload is no JSON."""
+    """A tenant with jobs of the corpus: done, dead, and two whose payload is no JSON: one that a consumer
+    found malformed, and one that the broker buried unread."""
 
     def __init__(self, warren):
         self.warren = warren
@@ -46,7 +47,11 @@ class Place:
         self.done = [api.run("echo", payload)["id"] for payload in CORPUS]
         self.dead = [api.run("fail", payload, max_retries=0)["id"] for payload in CORPUS]
         self.publish_broken(tenant)
-        until(lambda: len(self.letters()) == len(CORPUS) + 1, 60, "all letters")
+        until(lambda: len(self.letters()) == len(CORPUS) + 1, 60, "all letters but one")
+        assert warren.consumer.stop() == 0
+        self.publish_broken(tenant, expiration="1")
+        (self.unread,) = until(lambda: self.operator.letters(reason="expired"), 60, "the letter that nobody read")
+        warren.consumer.start()
         (self.broken,) = [letter["job_id"] for letter in self.letters() if letter["reason"] == "malformed"]
 
     def with_scopes(self, *scopes):
@@ -56,12 +61,12 @@ class Place:
         until(lambda: api.request("GET", "/jobs?limit=1").status_code == 200, 30, "the key is known")
         return api
 
-    def publish_broken(self, tenant):
+    def publish_broken(self, tenant, **properties):
         with tenant.pika() as connection:
             connection.channel().basic_publish(
                 "jobs.acme", "medium", b'{"token": "' + SECRET.encode(),
                 pika.BasicProperties(message_id=str(uuid.uuid4()), type="echo", delivery_mode=2,
-                                     content_type="application/json"))
+                                     content_type="application/json", **properties))
 
     def letters(self):
         return self.operator.letters(limit=100)
@@ -137,7 +142,7 @@ def test_search_is_no_oracle(place):
         assert place.reader.letters(q=q) == []
         assert place.reader.request("GET", f"/dlq/groups?q={q}").json()["groups"] == []
         assert len(place.operator.list(q=q, limit=100)["jobs"]) >= len(CORPUS)
-        assert len(place.operator.letters(q=q)) == len(CORPUS) + 1
+        assert len(place.operator.letters(q=q)) == len(CORPUS) + 2
         assert place.operator.request("GET", f"/dlq/groups?q={q}").json()["groups"]
     assert len(place.reader.letters(q=OPEN)) == len(CORPUS)
 
@@ -150,6 +155,13 @@ def test_not_json(place):
     assert "payload_base64" in place.operator.letter(letter["id"])
     until(lambda: place.operator.request("GET", f"/jobs/{place.broken}").status_code == 200, 30, "the job")
     assert place.reader.request("GET", f"/jobs/{place.broken}/payload").status_code == 403
+
+
+def test_the_broker_buried_it_unread(place):
+    shown = place.reader.letter(place.unread["id"])
+    assert shown["error"] is None and shown["payload"] is None and shown["masked"] == 2
+    whole = place.operator.letter(place.unread["id"])
+    assert "near" in whole["error"] and "payload_base64" in whole and "masked" not in whole
 
 
 @pytest.mark.parametrize("query", ["?mask=", "?mask=nothing"])

@@ -36,6 +36,8 @@ static struct audit_act change_of_tenant(void)
                                   .traceparent = TRACE};
 }
 
+static const struct audit_act ended = {.id = ID, .tenant = ""};
+
 static void has_all_members(void **state)
 {
         struct audit_act act = change_of_tenant();
@@ -52,9 +54,47 @@ static void has_all_members(void **state)
                                       "\"trace\":\"0af7651916cd43dd8448eb211c80319c\","
                                       "\"detail\":{\"max_running\":50}}\n");
         buffer_clear(&out);
-        audit_line_end(ID, 1732250000130, 200, &out);
+        audit_line_end(&ended, 1732250000130, 200, NULL, &out);
         assert_string_equal(out.data, "{\"event\":\"acted\",\"act\":\"" ID
                                       "\",\"at\":1732250000130,\"status\":200}\n");
+        buffer_clear(&out);
+        struct audit_outcome o = {.made = "key/k1x2y3z4", .tenant = "acme"};
+        audit_line_end(&ended, 1732250000130, 201, &o, &out);
+        assert_string_equal(out.data, "{\"event\":\"acted\",\"act\":\"" ID
+                                      "\",\"at\":1732250000130,\"status\":201,"
+                                      "\"made\":\"key/k1x2y3z4\",\"tenant\":\"acme\"}\n");
+        buffer_clear(&out);
+        audit_line_end(&act, 1732250000130, 201, &o, &out); /* it has a tenant already */
+        assert_null(strstr(out.data, "tenant"));
+}
+
+static const struct {
+        const char *what, *answer, *made, *tenant;
+} answers[] = {
+        {"key.create", "{\"id\":\"k1x2y3z4\",\"tenant\":\"acme\",\"key\":\"wk_secret\"}",
+         "key/k1x2y3z4", "acme"},
+        {"key.rotate", "{\"id\":\"k1x2y3z4\",\"tenant\":null}", "key/k1x2y3z4", ""},
+        {"key.revoke", "", "", ""},
+        {"jobs.cancel", "{\"preview\":{\"token\":\"" ID "\"},\"as_of\":\"x\"}", "operation/" ID,
+         ""},
+        {"jobs.run_now", "{\"operation\":{\"id\":\"" ID "\"}}", "operation/" ID, ""},
+        {"letter.requeue", "{\"id\":\"" ID "\",\"tenant\":\"acme\",\"run\":2}", "", "acme"},
+        {"letter.requeue", "{\"tenant\":\"No Tenant\"}", "", ""},
+        {"tenant.create", "{\"tenant\":{\"name\":\"acme\"}}", "", ""},
+        {"key.create", "{\"status\":409}", "", ""},
+        {"key.create", "nonsense", "", ""},
+        {"key.create", "[1]", "", ""},
+};
+
+static void what_an_answer_says(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+                struct audit_outcome o;
+                audit_outcome_read(answers[i].what, bytes_of_text(answers[i].answer), &o);
+                assert_string_equal(o.made, answers[i].made);
+                assert_string_equal(o.tenant, answers[i].tenant);
+        }
 }
 
 static const struct {
@@ -145,7 +185,7 @@ static void the_projection_reads_them(void **state)
         assert_int_equal(event.kind, EVENT_ACT);
         assert_string_equal(event.id, ID);
         buffer_clear(&out);
-        audit_line_end(ID, 1732250000130, 503, &out);
+        audit_line_end(&ended, 1732250000130, 503, NULL, &out);
         assert_int_equal(event_parse(bytes_of(out.data, out.length - 1), &scratch, &event),
                          EVENT_IS);
         assert_int_equal(event.kind, EVENT_ACTED);
@@ -179,6 +219,7 @@ static void targets_come_from_the_path(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_an_answer_says),
                 cmocka_unit_test(has_all_members),
                 cmocka_unit_test(detail_is_the_body_masked),
                 cmocka_unit_test(lines_are_bounded),

@@ -253,6 +253,44 @@ static void what_waits_is_bounded(void **state)
         assert_int_equal(e.code, ERR_FULL);
 }
 
+/* However many try to log in, an act that has begun can end. */
+static void logins_leave_room_for_the_ends_of_acts(void **state)
+{
+        struct fixture *f = *state;
+        AUTO_BUFFER filler = {0};
+
+        while (filler.length < AUDIT_LINE_MAX - 1)
+                buffer_add_char(&filler, 'x');
+        buffer_add_char(&filler, '\n');
+        for (int i = 0; i < 100; i++)
+                audit_note(f->audit, buffer_bytes(&filler));
+        audit_note(f->audit, bytes_of_text("{\"login\":1}\n{}\n"));
+        audit_end(f->audit, bytes_of_text("{\"end\":1}\n"));
+        await_message(f, 1);
+        for (unsigned i = 0; i < 100 && strstr(sent.body.data, "end") == NULL; i++)
+                answer(LINK_CONFIRMED);
+        assert_non_null(strstr(sent.body.data, "{\"end\":1}\n"));
+        assert_int_equal(lines() <= 5, true);
+        answer(LINK_CONFIRMED);
+}
+
+/* Both lines of a login are counted: whoever waits for a later one is not let go too soon. */
+static void two_lines_at_once_are_two(void **state)
+{
+        struct fixture *f = *state;
+
+        audit_note(f->audit, bytes_of_text("{\"a\":1}\n{\"b\":1}\n"));
+        await_message(f, 1);
+        assert_int_equal(lines(), 2);
+        start(f, 0);
+        answer(LINK_CONFIRMED);
+        await_message(f, 2);
+        assert_false(atomic_load(&f->acts[0].done));
+        answer(LINK_CONFIRMED);
+        pthread_join(f->acts[0].thread, NULL);
+        assert_int_equal(f->acts[0].result, 0);
+}
+
 static void on_drained(void *owner)
 {
         struct fixture *f = owner;
@@ -298,6 +336,8 @@ int main(void)
                 TEST(without_a_link_nothing_waits),
                 TEST(callers_are_bounded),
                 TEST(what_waits_is_bounded),
+                TEST(logins_leave_room_for_the_ends_of_acts),
+                TEST(two_lines_at_once_are_two),
                 TEST(drains),
                 TEST(a_drain_has_a_limit),
         };

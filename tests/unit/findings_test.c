@@ -152,6 +152,22 @@ static void a_tenant_sees_what_is_about_itself(void **state)
         assert_non_null(strstr(seen.data, "ask the operator"));
 }
 
+/* The verdict a tenant is given has its reasons: the trouble of another tenant is not told. */
+static void a_verdict_has_its_reasons(void **state)
+{
+        AUTO(findings) f = findings_create();
+        AUTO_BUFFER all = {0}, seen = {0};
+
+        (void)state;
+        findings_add(f, CHECK_GATEWAY, FINDING_OK, NULL, NULL);
+        findings_add(f, CHECK_LETTERS, FINDING_WRONG, "tenant globex: 3 letters", "replay them");
+        findings_about(f, "globex");
+        findings_write(f, NULL, &all);
+        assert_non_null(strstr(all.data, "\"verdict\":\"degraded\",\"reasons\":[{"));
+        findings_write(f, "acme", &seen);
+        assert_non_null(strstr(seen.data, "\"verdict\":\"ok\",\"reasons\":[]"));
+}
+
 static void whether_jobs_are_run(void **state)
 {
         static const struct {
@@ -192,6 +208,7 @@ int main(void)
                 cmocka_unit_test(layers),
                 cmocka_unit_test(read_back),
                 cmocka_unit_test(a_tenant_sees_what_is_about_itself),
+                cmocka_unit_test(a_verdict_has_its_reasons),
                 cmocka_unit_test(whether_jobs_are_run),
         };
 

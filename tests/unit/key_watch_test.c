@@ -6,6 +6,7 @@
 #include "gateway/key_watch.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,11 @@
 #include "common/base/own.h"
 #include "tests/unit/unit.h"
 
+#define LAST_KEY 5999
+#define LAST_KEY_ID "k0005999"
 enum { PATIENCE = 20 * MSEC_SECOND, VERSION = 3 };
+
+static atomic_bool last_is_told; /* LAST_KEY_ID */
 
 static struct {
         pthread_mutex_t mutex;
@@ -52,6 +57,8 @@ int __wrap_http_client_call(struct http_client *c, const struct http_call *call,
         (void)c;
         assert_string_equal(call->path, "/internal/v1/keys/used");
         assert_true(call->timeout <= MSEC_SECOND);
+        if (memmem(call->body.data, call->body.length, LAST_KEY_ID, strlen(LAST_KEY_ID)) != NULL)
+                atomic_store(&last_is_told, true);
         pthread_mutex_lock(&world.mutex);
         reply->status = world.status;
         buffer_add_text(&reply->body, world.answer);
@@ -161,6 +168,21 @@ static void the_last_use_is_told_at_the_end(void **state)
         assert_true(was_told("k1x2y3z4"));
 }
 
+/* More keys are used all the time than one call takes: the last ones have their turn too. */
+static void all_of_many_uses_are_told(void **state)
+{
+        const msec until = clock_mono() + PATIENCE;
+        struct key_watch *w = *state;
+        char id[16];
+        while (!atomic_load(&last_is_told)) {
+                assert_true(clock_mono() < until);
+                for (int i = 0; i <= LAST_KEY; i++) {
+                        snprintf(id, sizeof(id), "k%07d", i);
+                        assert_int_equal(use(w, id, VERSION), KEY_CHECKED);
+                }
+        }
+}
+
 static void unusable_keys_are_refused(void **state)
 {
         struct key_watch *w = *state;
@@ -211,6 +233,32 @@ static void without_both_nobody_is_let_in(void **state)
         assert_int_equal(use(w, "k1x2y3z4", VERSION), KEY_CHECKED);
 }
 
+/* Longer than the primary is sure to remember. It answers as if it had forgotten the revocation of
+ * a key that was not used: the key is asked about first. */
+static void after_a_cut_each_key_is_asked_about(void **state)
+{
+        struct key_watch *w = *state;
+        set_world(false, 0, "");
+        await_check(w, "k1x2y3z4", KEY_UNCHECKED);
+        const msec until = clock_mono() + 2500;
+        while (clock_mono() < until)
+                await_calls();
+        set_world(false, 200, "{\"unusable\":[]}");
+        await_calls();
+        assert_int_equal(use(w, "revoked1", VERSION), KEY_UNCHECKED);
+        await_calls();
+        assert_true(was_told("{\"id\":\"revoked1\",\"at\":0,"));
+        await_check(w, "revoked1", KEY_CHECKED);
+        /* control knows all */
+        assert_int_equal(use(w, "another1", VERSION), KEY_UNCHECKED);
+        set_world(true, 200, "{\"unusable\":[]}");
+        assert_int_equal(use(w, "another1", VERSION), KEY_CHECKED);
+        set_world(false, 200, "{\"unusable\":[]}");
+        await_calls();
+        await_calls();
+        assert_int_equal(use(w, "another2", VERSION), KEY_CHECKED);
+}
+
 #define WITH_WATCH(test) cmocka_unit_test_setup_teardown(test, open_watch, close_watch)
 
 int main(void)
@@ -222,6 +270,8 @@ int main(void)
                 WITH_WATCH(unusable_keys_are_refused),
                 WITH_WATCH(one_way_is_enough),
                 WITH_WATCH(without_both_nobody_is_let_in),
+                WITH_WATCH(after_a_cut_each_key_is_asked_about),
+                WITH_WATCH(all_of_many_uses_are_told),
         };
         condition_init(&world.changed);
         http_client_global_init();

@@ -134,6 +134,88 @@ static void a_search_finds_only_what_is_shown(void **state)
         }
 }
 
+/* Letters that no program took: the broker buried them, so only the dlx-monitor looked inside. */
+static const char expired[] = "\x20\0\0\0\0\x25\7x-deathA\0\0\0\x18"
+                              "F\0\0\0\x13\6reasonS\0\0\0\7expired";
+static const char plain[] = "\0\0";
+
+static const struct {
+        const char *reason;
+        struct bytes properties;
+        bool from_dead;
+} unread[] = {
+        {"expired", {expired, sizeof(expired) - 1}, true},
+        {"delivery_limit", {plain, sizeof(plain) - 1}, true},
+        {"unroutable", {plain, sizeof(plain) - 1}, false},
+};
+
+static void bury_unread(struct place *p, bool from_dead, struct bytes properties, const char *body,
+                        struct letter *l)
+{
+        static struct message m;
+        struct err e = {0};
+        size_t kept;
+
+        m = (struct message){.exchange = bytes_of_text(from_dead ? "dead" : "jobs.acme"),
+                             .routing_key = bytes_of_text(from_dead ? "acme.medium" : "medium"),
+                             .user_id = bytes_of_text("acme"),
+                             .message_id = bytes_of_text(ID),
+                             .type = bytes_of_text("t"),
+                             .content_type = bytes_of_text("application/json"),
+                             .delivery_mode = 2,
+                             .timestamp = -1,
+                             .body = bytes_of_text(body),
+                             .properties = properties};
+        letter_of_message(&m, from_dead ? FROM_DEAD : FROM_UNROUTABLE, NOW, l);
+        assert_int_equal(archive_put(p->archive, l, 1, &kept, &e), 0);
+        assert_int_equal(kept, 1);
+}
+
+static void the_error_of_an_unread_letter_is_hidden(void **state)
+{
+        struct place *p = *state;
+        AUTO_BUFFER text = {0};
+        struct err e = {0};
+        struct letter l;
+
+        for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++) {
+                bury_unread(p, unread[i].from_dead, unread[i].properties, "{\"token\": \"hidden",
+                            &l);
+                assert_string_equal(reason_word(l.reason), unread[i].reason);
+                json_t *json = shown(p, &l, &words, &text);
+                assert_null(strstr(text.data, "hidden"));
+                assert_true(json_is_null(json_object_get(json, "error")));
+                assert_int_equal(json_integer_value(json_object_get(json, "masked")), 2);
+                json_decref(json);
+                json = shown(p, &l, NULL, &text);
+                assert_non_null(strstr(text.data, "near \\\"{\\\\\\\"token"));
+                json_decref(json);
+        }
+        assert_int_equal(found(p, "hidden", WORDS), 0);
+        assert_int_equal(found(p, "hidden", NULL), 3);
+        buffer_clear(&text);
+        struct letter_filter f = {.q = "hidden", .mask = WORDS, .limit = 10};
+        assert_int_equal(letters_groups(p->archive, &f, &text, &e), 0);
+        assert_string_equal(text.data, "{\"groups\":[]}");
+        f.q = NULL;
+        buffer_clear(&text);
+        assert_int_equal(letters_groups(p->archive, &f, &text, &e), 0);
+        assert_null(strstr(text.data, "hidden"));
+}
+
+/* An error that quotes no body stays. */
+static void the_error_of_a_letter_without_a_queue_stays(void **state)
+{
+        struct place *p = *state;
+        AUTO_BUFFER text = {0};
+        struct letter l;
+
+        bury_unread(p, false, bytes_of(plain, sizeof(plain) - 1), "{}", &l);
+        json_t *json = shown(p, &l, &words, &text);
+        assert_true(json_is_string(json_object_get(json, "error")));
+        json_decref(json);
+}
+
 /* A page that is full says where the next one goes on, and that it has not looked at all. */
 static void a_search_says_how_far_it_looked(void **state)
 {
@@ -170,6 +252,8 @@ int main(void)
                 TEST(headers_are_masked),
                 TEST(what_is_no_json_is_not_shown),
                 TEST(a_search_finds_only_what_is_shown),
+                TEST(the_error_of_an_unread_letter_is_hidden),
+                TEST(the_error_of_a_letter_without_a_queue_stays),
                 TEST(a_search_says_how_far_it_looked),
         };
 

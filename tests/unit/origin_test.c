@@ -70,6 +70,30 @@ static void networks_of_addresses(void **state)
         assert_string_equal(out, "2001:db8:1:2::");
 }
 
+static void only_addresses_are_proxies(void **state)
+{
+        static const struct {
+                const char *list;
+                int want;
+        } table[] = {
+                {NULL, 0},
+                {"", 0},
+                {"127.0.0.1, 10.0.0.2,::1", 0},
+                {"10.0.0.0/8", -1},
+                {"10.0.0.2,proxy.example", -1},
+                {"10.0.0.2:80", -1},
+                {"10.0.0.256", -1},
+                {"2001:DB8::1", -1},
+                {"*", -1},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct err e = {0};
+                assert_int_equal(origin_check(table[i].list, &e), table[i].want);
+                assert_int_equal(err_is_set(&e), table[i].want != 0);
+        }
+}
+
 static void origins_are_judged(void **state)
 {
         static const struct {
@@ -102,6 +126,7 @@ int main(void)
                 cmocka_unit_test(words_are_listed_exactly),
                 cmocka_unit_test(the_last_forwarded_address_counts),
                 cmocka_unit_test(networks_of_addresses),
+                cmocka_unit_test(only_addresses_are_proxies),
                 cmocka_unit_test(origins_are_judged),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "status-store/registry_audit.h"
 #include "status-store/registry_keys.h"
+#include "status-store/registry_operations.h"
 
 enum { PAGE_MAX = 64 };
 #define NOW ((msec)1764000000000)
@@ -180,6 +181,61 @@ static void finds_whose_a_target_is(void **state)
         assert_string_equal(p.rows[1].target, "job/z");
 }
 
+#define OPERATION(n) "01990000-0000-7000-8000-00000000000" n
+
+static void add_operation(struct fixture *f, const char *id, const char *tenant)
+{
+        struct operation o = {.kind = OPERATION_CANCEL,
+                              .state = OPERATION_PREVIEWED,
+                              .filter = (char *)"",
+                              .at = NOW};
+        struct err e = {0};
+
+        snprintf(o.id, sizeof(o.id), "%s", id);
+        snprintf(o.tenant, sizeof(o.tenant), "%s", tenant);
+        if (registry_add_operation(f->registry, &o, &e) != 0)
+                fail_msg("%s", e.text);
+}
+
+static void an_operation_has_a_tenant(void **state)
+{
+        struct fixture *f = *state;
+
+        add_operation(f, OPERATION("1"), "acme");
+        add_operation(f, OPERATION("2"), "*");
+        add(f, ACT("1", "key a",
+                   "\"what\":\"operation.abort\",\"target\":\"operation/" OPERATION("1") "\""));
+        add(f, ACT("2", "key a",
+                   "\"what\":\"operation.abort\",\"target\":\"operation/" OPERATION("2") "\""));
+        add(f, ACT("3", "key a", "\"what\":\"operation.abort\",\"target\":\"operation/x\""));
+        struct page p = page_of(f, (struct audit_filter){.tenant = "acme", .is_tenants = true});
+        assert_int_equal(p.count, 1);
+        assert_string_equal(p.rows[0].id, ID("1"));
+}
+
+/* Only the dlx-monitor knows whose a letter is, and only the answer what was made. */
+static void the_end_tells_the_tenant_and_what_was_made(void **state)
+{
+        struct fixture *f = *state;
+
+        add(f, ACT("1", "key a", "\"what\":\"letter.requeue\",\"target\":\"letter/x\""));
+        add(f, "{\"event\":\"acted\",\"act\":\"" ID("1") "\",\"at\":1764000001001,\"status\":202,"
+                                                         "\"tenant\":\"acme\"}\n");
+        add(f, ACT("2", "key a",
+                   "\"what\":\"key.create\",\"target\":\"tenant/acme\","
+                   "\"tenant\":\"acme\""));
+        add(f, "{\"event\":\"acted\",\"act\":\"" ID("2") "\",\"at\":1764000001002,\"status\":201,"
+                                                         "\"made\":\"key/k1x2y3z4\"}\n");
+        add(f, ACT("3", "key a", "\"what\":\"letter.requeue\",\"target\":\"letter/y\""));
+        struct page p = page_of(f, (struct audit_filter){.tenant = "acme", .is_tenants = true});
+        assert_int_equal(p.count, 2);
+        assert_string_equal(p.rows[0].id, ID("2"));
+        assert_string_equal(p.rows[0].made, "key/k1x2y3z4");
+        assert_string_equal(p.rows[1].id, ID("1"));
+        assert_string_equal(p.rows[1].tenant, "acme");
+        assert_string_equal(p.rows[1].made, "");
+}
+
 static void reads_by_filters(void **state)
 {
         static const struct {
@@ -338,6 +394,8 @@ int main(void)
                 TEST(skips_lines_that_say_too_little),
                 TEST(cuts_texts),
                 TEST(finds_whose_a_target_is),
+                TEST(an_operation_has_a_tenant),
+                TEST(the_end_tells_the_tenant_and_what_was_made),
                 TEST(reads_by_filters),
                 TEST(pages_follow_each_other),
                 TEST(a_tenant_sees_its_own),

@@ -81,10 +81,11 @@ static bool is_refused(const char *path, const char *sql, const char *because)
 
 static void the_audit_is_append_only(void **state)
 {
-        static const char acts[] = "INSERT INTO audit(act, at, by, what) VALUES(x'01', unixepoch() "
-                                   "* 1000, 'key a', 'b'),"
-                                   " (x'02', (unixepoch() - 401 * 86400) * 1000, 'key a', 'b');"
-                                   "INSERT INTO audit_ends SELECT act, at, 200 FROM audit";
+        static const char acts[] =
+                "INSERT INTO audit(act, at, by, what) VALUES(x'01', unixepoch() "
+                "* 1000, 'key a', 'b'),"
+                " (x'02', (unixepoch() - 401 * 86400) * 1000, 'key a', 'b');"
+                "INSERT INTO audit_ends(act, at, status) SELECT act, at, 200 FROM audit";
         struct err e = {0};
         struct place place;
         (void)state;

@@ -231,6 +231,9 @@ static void very_many_types_are_listed(void **state)
         const struct job_filter all = {.tenant = "*"};
         assert_int_equal(count_jobs(r, &all, &count, &e), 0);
         assert_int_equal(count, TYPES);
+        const struct job_filter none = {.tenant = "nobody", .created_after = 1};
+        assert_int_equal(count_jobs(r, &none, &count, &e), 0);
+        assert_int_equal(count, 0);
         readers_give(&r);
         readers_destroy(&readers);
         rig_close(&rig);

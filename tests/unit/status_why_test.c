@@ -124,15 +124,19 @@ static json_t *why(struct rig *r, const char *id, bool all, msec lag)
         json_error_t fault;
         AUTO_BUFFER out = {0};
         AUTO(readers) readers = readers_create(r->place.path, 1, &e);
-        AUTO_READER *reader = readers_take(readers, &e);
+        struct reader *reader = readers_take(readers, &e);
         AUTO_STORED_JOB job = {0};
 
         assert_int_equal(lookup_job(reader, "*", id, &job, &e), 1);
         struct why_case c = {.job = &job, .type = job_row_type(&job.row)};
-        const struct why_sources from = {.reader = reader, .as_of = clock_wall() - lag, .lag = lag};
+        struct why_sources from = {.as_of = clock_wall() - lag, .lag = lag};
+        readers_give(&reader); /* nobody keeps one while the broker is asked */
+        why_facts_count(&from, &c);
+        from.reader = reader = readers_take(readers, &e);
         buffer_add_char(&out, '{');
         if (why_facts_read(&from, &c, &e) != 0 || why_json_write(reader, &c, all, &out, &e) != 0)
                 fail_msg("%s", e.text);
+        readers_give(&reader);
         buffer_add_char(&out, '}');
         json_t *answer = json_loadb(out.data, out.length, JSON_REJECT_DUPLICATES, &fault);
         if (answer == NULL)

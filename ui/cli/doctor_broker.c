@@ -33,7 +33,10 @@ static void check_queues(const struct doctor_broker *b, const struct doctor_fact
         struct err e = {0};
 
         for (;;) {
-                if (queue_checks_look(q, b, facts, clock_mono(), &e) < 0) {
+                AUTO_QUEUES queues = {0};
+                const struct doctor_look look = {facts, &queues, clock_mono()};
+                if (queue_list_read(&queues, b, &e) != 0 ||
+                    queue_checks_look(q, b, &look, &e) != 0) {
                         findings_add(f, CHECK_CONSUMERS, FINDING_UNKNOWN, e.text, NULL);
                         return;
                 }
@@ -50,10 +53,13 @@ static int look_once(struct cli *c, struct token_checks *t, const struct doctor_
                      struct err *e)
 {
         AUTO_FACTS facts = {0};
+        AUTO_QUEUES queues = {0};
 
-        if (doctor_read_tenants(c, &facts, e) < 0 || doctor_read_types(c, &facts, e) < 0)
+        if (doctor_read_tenants(c, &facts, e) < 0 || doctor_read_types(c, &facts, e) < 0 ||
+            (facts.limit_count > 0 && queue_list_read(&queues, b, e) != 0))
                 return -1;
-        return token_checks_look(t, b, &facts, clock_mono(), e);
+        token_checks_look(t, &(struct doctor_look){&facts, &queues, clock_mono()});
+        return 0;
 }
 
 /* Until each loss was seen for long enough, or is gone. */
