@@ -275,7 +275,7 @@ static enum mark_verdict judge_in_group(const struct group *g, const struct job 
 {
         if (g == NULL)
                 return MARK_NONE;
-        if (job->from_outside) /* its time of submission is what its publisher claims */
+        if (job->outside) /* its time of submission is what its publisher claims */
                 return MARK_ASK;
         for (const struct bulk *b = g->all; b != NULL; b = b->next_in_group) {
                 if (mark_covers_bulk(&b->mark, job))

@@ -165,7 +165,7 @@ static void a_bulk_mark_is_of_all_that_were_submitted_before(void **state)
         m.at = m.before = clock_wall();
         f.job->job.submitted_at = m.before - 1;
         later->job.submitted_at = m.before;
-        outside->job.from_outside = true;
+        outside->job.outside = true;
         marks_note(f.c->marks, &m, m.at);
         cancel_by_marks(f.c);
         assert_int_equal(f.job->departure, DEPART_CANCEL);

@@ -170,8 +170,9 @@ static void bulk_marks_are_by_tenant_and_type(void **state)
                  {.submitted_at = NOW - 1, .copy = 8},
                  MARK_CANCELLED},
                 /* Its time is what its publisher says. */
-                {{.tenant = "acme"}, {.submitted_at = NOW + 9, .from_outside = true}, MARK_ASK},
-                {{.tenant = "other"}, {.submitted_at = NOW + 9, .from_outside = true}, MARK_NONE},
+                {{.tenant = "acme"}, {.submitted_at = NOW + 9, .outside = true}, MARK_ASK},
+                {{.tenant = "acme"}, {.submitted_at = NOW - 1, .outside = true}, MARK_ASK},
+                {{.tenant = "other"}, {.submitted_at = NOW + 9, .outside = true}, MARK_NONE},
                 /* No job is moved by such a mark: there would have to be copies. */
                 {{.tenant = "acme", .why = MARK_FOR_RUN_NOW}, {.submitted_at = NOW - 1}, MARK_NONE},
         };
