@@ -294,6 +294,26 @@ int main(void)
                 TEST(what_cannot_be_parked_hops),
 #undef TEST
         };
+/* A refusal disturbs all that leaves by the same channel. */
+static void after_a_refusal_others_hop_for_a_minute(void **state)
+{
+        static const enum departure want[] = {DEPART_HOP, DEPART_PARK};
+
+        (void)state;
+        wait_();
+        f.paused = true;
+        accept_review(f.c);
+        assert_true(f.job->publication.returned(f.c, &f.job->publication));
+        for (size_t i = 0; i < COUNT(want); i++) {
+                struct attempt *next = add_waiting();
+                accept_review(f.c);
+                assert_int_equal(next->state, STATE_LEAVING);
+                assert_int_equal(next->departure, want[i]);
+                fake.now += MSEC_MINUTE;
+        }
+}
+
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
+                TEST(after_a_refusal_others_hop_for_a_minute),
