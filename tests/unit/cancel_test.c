@@ -142,6 +142,22 @@ static void what_stops_ends_cancelled(void **state)
         }
 }
 
+/* It was told to stop before the drain began. */
+static void a_drain_waits_for_the_grace_of_what_stops(void **state)
+{
+        const struct handler slow = {.type = "mail", .grace = 90 * MSEC_SECOND};
+
+        (void)state;
+        run_it();
+        f.job->handler = &slow;
+        mark_it(MARK_FOR_CANCEL);
+        stop_begin(f.c);
+        fake.now += MSEC_SECOND;
+        stop_step(f.c);
+        assert_int_equal(f.job->state, STATE_STOPPING);
+        assert_int_equal(f.c->grace, slow.grace);
+}
+
 /* The message that it publishes is judged where it comes next. */
 static void what_leaves_is_left_alone(void **state)
 {
@@ -278,22 +294,6 @@ static void what_cannot_be_parked_hops(void **state)
         assert_int_equal(f.acked, 1);
 }
 
-int main(void)
-{
-        static const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
-                TEST(what_has_not_started_ends_unrun),
-                TEST(what_was_moved_is_acked),
-                TEST(what_runs_is_told_to_stop),
-                TEST(what_runs_and_was_moved_goes_on),
-                TEST(what_stops_ends_cancelled),
-                TEST(what_leaves_is_left_alone),
-                TEST(a_bulk_mark_is_of_all_that_were_submitted_before),
-                TEST(what_is_delivered_is_judged_by_its_marks),
-                TEST(another_copy_does_not_join),
-                TEST(what_cannot_be_parked_hops),
-#undef TEST
-        };
 /* A refusal disturbs all that leaves by the same channel. */
 static void after_a_refusal_others_hop_for_a_minute(void **state)
 {
@@ -313,7 +313,24 @@ static void after_a_refusal_others_hop_for_a_minute(void **state)
         }
 }
 
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean)
+                TEST(what_has_not_started_ends_unrun),
+                TEST(what_was_moved_is_acked),
+                TEST(what_runs_is_told_to_stop),
+                TEST(what_runs_and_was_moved_goes_on),
+                TEST(what_stops_ends_cancelled),
+                TEST(a_drain_waits_for_the_grace_of_what_stops),
+                TEST(what_leaves_is_left_alone),
+                TEST(a_bulk_mark_is_of_all_that_were_submitted_before),
+                TEST(what_is_delivered_is_judged_by_its_marks),
+                TEST(another_copy_does_not_join),
+                TEST(what_cannot_be_parked_hops),
+                TEST(after_a_refusal_others_hop_for_a_minute),
+#undef TEST
+        };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
-                TEST(after_a_refusal_others_hop_for_a_minute),
