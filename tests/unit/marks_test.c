@@ -143,6 +143,9 @@ static void beyond_its_bytes_messages_are_asked_about(void **state)
         assert_int_equal(marks_judge(m, &unmarked), MARK_NONE);
         unmarked.queued_at = 0;
         assert_int_equal(marks_judge(m, &unmarked), MARK_ASK);
+        struct mark again = of_job(0, 1, END, END); /* after a reconnect */
+        assert_false(marks_note(m, &again, NOW));
+        assert_int_equal(marks_judge(m, &last), MARK_CANCELLED);
         marks_drop_old(m, forgotten + KEEP);
         assert_int_equal(marks_judge(m, &unmarked), MARK_ASK);
         marks_drop_old(m, forgotten + KEEP + 1);
