@@ -239,27 +239,6 @@ def test_one_mark(warren, acme, kind):
     marks.close()
 
 
-def test_one_mark_and_jobs_from_outside(warren, acme):
-    """Without a time of submission: one that runs is stopped; one that came back from its delay, published by a
-    consumer, does not start."""
-    due = time.monotonic() + 5
-    with warren.tenant("acme").pika() as connection:
-        channel = connection.channel()
-        waits = publish(channel, "acme", "sleep", {"ms": 1}, headers={"x-delay": 5000}, timestamp=None)
-        runs = publish(channel, "acme", "sleep", {"ms": 25000}, timestamp=None)
-    acme.wait(runs, "running")
-    acme.wait(waits, "scheduled")
-    seen = preview(acme, type="sleep")
-    assert seen["one_mark"] and seen["count"] == 2, seen
-    start(acme, seen["token"])
-    assert ended(acme, seen["token"])["done"] == 2
-    acme.wait(runs, "cancelled", timeout=10)
-    until(lambda: time.monotonic() > due + 1 and warren.consumer.metrics()["warren_deliveries_held"] == 0, 20,
-          "the delayed one has come")
-    assert acme.get(waits)["status"] == "cancelled"
-    assert acme.attempts(waits)["attempts"] == []
-
-
 def test_a_consumer_that_is_behind_is_named(warren, acme, kind):
     reader = Reader(warren, "slow/1")
     try:
@@ -294,6 +273,27 @@ def test_nothing_starts_after_the_answer(warren, acme):
     assert {job["act_by"] for job in cancelled} == {f"operation {seen['token']}"}
     limit = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(answered + 1)) + f".{int(answered % 1 * 1000):03}Z"
     assert max(job["started_at"] for job in found if job["started_at"]) <= limit
+
+
+def test_one_mark_and_jobs_from_outside(warren, acme):
+    """Without a time of submission: one that runs is stopped; one that came back from its delay, published by a
+    consumer, does not start."""
+    due = time.monotonic() + 5
+    with warren.tenant("acme").pika() as connection:
+        channel = connection.channel()
+        waits = publish(channel, "acme", "sleep", {"ms": 1}, headers={"x-delay": 5000}, timestamp=None)
+        runs = publish(channel, "acme", "sleep", {"ms": 25000}, timestamp=None)
+    acme.wait(runs, "running")
+    acme.wait(waits, "scheduled")
+    seen = preview(acme, type="sleep")
+    assert seen["one_mark"] and seen["count"] == 2, seen
+    start(acme, seen["token"])
+    assert ended(acme, seen["token"])["done"] == 2
+    acme.wait(runs, "cancelled", timeout=10)
+    until(lambda: time.monotonic() > due + 1 and warren.consumer.metrics()["warren_deliveries_held"] == 0, 20,
+          "the delayed one has come")
+    assert acme.get(waits)["status"] == "cancelled"
+    assert acme.attempts(waits)["attempts"] == []
 
 
 def test_a_crash_amid(warren, acme, kind):
