@@ -33,7 +33,7 @@ static void apply(struct consumer *c, struct attempt *a, enum mark_verdict verdi
         case STATE_PICKED:
                 /* Of one that is here no mark was dropped before it was looked at. */
                 if (verdict == MARK_ASK)
-                        a->unmarked = a->unmarked || a->job.from_outside;
+                        a->unmarked = a->unmarked || a->job.outside;
                 else
                         end_unstarted(c, a, verdict == MARK_CANCELLED);
                 break;

@@ -16,6 +16,7 @@
 #include "common/base/service.h"
 #include "common/clients/control.h"
 #include "common/http/health.h"
+#include "common/model/parked.h"
 #include "consumer/attempts.h"
 #include "consumer/due_soon.h"
 #include "consumer/duplicate_check.h"
@@ -37,6 +38,13 @@ enum phase {
         PHASE_GONE,      /* all attempts have ended; the worker record `gone` is being published */
         PHASE_LINKS,     /* the links are closing */
 };
+
+/* A parked queue that does not exist, or must not be written. */
+struct park_refusal {
+        char queue[PARKED_QUEUE_SIZE];
+        msec at; /* monotonic; 0: none */
+};
+enum { PARK_REFUSALS_MAX = 16 };
 
 struct consumer {
         const struct consumer_settings *settings;
@@ -90,7 +98,8 @@ struct consumer {
         atomic_bool takes_jobs; /* also read by the health port's thread */
         bool stalled;           /* every worker is busy and nothing has ended for a while */
         msec returned_at;       /* monotonic; when the lack of a parked queue was last logged */
-        bool gathering;         /* a stall is over: starts wait until the queues have delivered */
+        struct park_refusal park_refusals[PARK_REFUSALS_MAX]; /* the last ones; used by park.c */
+        bool gathering; /* a stall is over: starts wait until the queues have delivered */
 
         /* Used by stop.c, and at the end by consumer.c. */
         _Atomic(enum phase) phase; /* also read by the health port's thread */

@@ -23,7 +23,7 @@ struct single_key {
 struct single {
         struct single_key key;
         bool ends; /* the job */
-        int64_t run, attempt, copy;
+        struct mark_place place;
         msec at;
         struct single *prev, *next; /* in the order in which they came */
         UT_hash_handle hh;
@@ -118,6 +118,12 @@ static void note_forgotten(struct marks *m, msec at)
                 m->forgotten_until = at;
 }
 
+/* It was dropped for want of room, and comes again with the stream after a reconnect. */
+static bool was_forgotten(const struct marks *m, const struct mark *mark)
+{
+        return mark->at < m->forgotten_until;
+}
+
 static void make_room(struct marks *m)
 {
         while (m->single_count > m->max_singles) {
@@ -137,13 +143,6 @@ static bool key_of(const char *tenant, const char *id, struct single_key *out)
         return uuid_pack(bytes_of_text(id), out->id);
 }
 
-static bool is_covered(const struct single *s, int64_t run, int64_t number, int64_t copy)
-{
-        const struct mark m = {.run = s->run, .attempt = s->attempt, .copy = s->copy};
-
-        return mark_covers(&m, run, number, copy);
-}
-
 static bool note_single(struct marks *m, const struct mark *mark)
 {
         struct single_key key;
@@ -152,7 +151,8 @@ static bool note_single(struct marks *m, const struct mark *mark)
         if (!key_of(mark->tenant, mark->id, &key))
                 return false;
         HASH_FIND(hh, m->table, &key, sizeof(key), s);
-        if (s != NULL && !mark_covers(mark, s->run, s->attempt, s->copy))
+        const struct mark_place place = {mark->run, mark->attempt, mark->copy};
+        if (s == NULL ? was_forgotten(m, mark) : !mark_covers(place, s->place))
                 return false;
         if (s == NULL) {
                 s = xcalloc(1, sizeof(*s));
@@ -164,9 +164,7 @@ static bool note_single(struct marks *m, const struct mark *mark)
         }
         DL_APPEND(m->singles, s);
         s->ends = mark_ends_the_job(mark);
-        s->run = mark->run;
-        s->attempt = mark->attempt;
-        s->copy = mark->copy;
+        s->place = place;
         s->at = mark->at;
         return true;
 }
@@ -222,8 +220,9 @@ static void drop_covered_by(struct marks *m, struct bulk *new)
 
 static bool note_bulk(struct marks *m, const struct mark *mark)
 {
+        if (was_forgotten(m, mark))
+                return false;
         struct group *g = group_of(m, mark);
-
         if (is_covered_in(g, mark))
                 return false;
         struct bulk *b = xcalloc(1, sizeof(*b));
@@ -266,7 +265,8 @@ static enum mark_verdict judge_single(const struct marks *m, const struct job *j
         if (m->table == NULL || !key_of(job->tenant, job->id, &key))
                 return MARK_NONE;
         HASH_FIND(hh, m->table, &key, sizeof(key), s);
-        if (s == NULL || !is_covered(s, job->run, job->attempt + 1, job->copy))
+        const struct mark_place place = {job->run, job->attempt + 1, job->copy};
+        if (s == NULL || !mark_covers(s->place, place))
                 return MARK_NONE;
         return s->ends ? MARK_CANCELLED : MARK_MOVED;
 }
@@ -275,7 +275,7 @@ static enum mark_verdict judge_in_group(const struct group *g, const struct job 
 {
         if (g == NULL)
                 return MARK_NONE;
-        if (job->from_outside) /* its time of submission is what its publisher claims */
+        if (job->outside) /* its time of submission is what its publisher claims */
                 return MARK_ASK;
         for (const struct bulk *b = g->all; b != NULL; b = b->next_in_group) {
                 if (mark_covers_bulk(&b->mark, job))

@@ -56,9 +56,11 @@ static void on_message(void *owner, const struct message *m)
         }
         int64_t number = message_header_int(m, MARK_HEADER, 0);
         f->changed = false;
-        if (marks_each(m->body, note, f, &skipped) != 0)
+        if (marks_each(m->body, note, f, &skipped) != 0) {
                 warn(f, "it is too large");
-        else if (skipped > 0)
+                return; /* its number is not told: its marks were not read */
+        }
+        if (skipped > 0)
                 warn(f, "it has lines that are no marks");
         if (number > f->read)
                 f->read = number;

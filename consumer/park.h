@@ -8,5 +8,5 @@
 #include "consumer/core.h"
 
 /* It has not started, and is in no list. When its queue does not exist, or must not be written
- * (during an upgrade), it hops instead. */
+ * (during an upgrade), it hops instead, and so do others for a minute. */
 void park(struct consumer *c, struct attempt *a, enum pause why);

@@ -143,7 +143,7 @@ static int publish_marks(struct progress *p, struct err *e)
 {
         AUTO_BUFFER lines = {0};
         int64_t number = 0;
-        if (p->batch->marked || p->done == p->batch->count)
+        if (p->done == p->batch->count)
                 return 1;
         size_t end = write_lines(p, act_write_mark, &lines);
         if (operator_publish_marks(p->tools->operator, buffer_bytes(&lines), &number, e) != 0)

@@ -36,8 +36,7 @@ struct act_job {
 struct act_batch {
         struct act_job *all;
         size_t count;
-        bool marked; /* a bulk mark covers them */
-        bool again;  /* some of it may have been done before */
+        bool again; /* some of it may have been done before */
         msec deadline;
         int64_t mark; /* filled: number of the last mark message; 0: none */
 };

@@ -443,10 +443,8 @@ int acts_apply_page(struct acts *a, struct acts_page *p, struct err *e)
                 return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
         if (current < 0 || judge_page(a, p, &n, e) != 0 || begin_page(a, p, &n, e) != 0)
                 return -1;
-        struct act_batch b = {.all = n.jobs,
-                              .count = n.count,
-                              .marked = p->marked,
-                              .deadline = clock_mono() + PAGE_WAIT};
+        struct act_batch b = {
+                .all = n.jobs, .count = n.count, .deadline = clock_mono() + PAGE_WAIT};
         int done = n.count > 0 ? act_steps_run(&a->tools, &b, e) : 0;
         p->mark = b.mark;
         return done;

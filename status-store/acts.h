@@ -71,7 +71,6 @@ enum { ACTS_PAGE_MAX = 200 };
 struct acts_page {
         const struct act *acts; /* all of one kind: CANCEL or RUN_NOW; a job at most once */
         size_t count;
-        bool marked; /* a bulk mark covers them: they get none of their own */
         /* The write that commits the intents also runs this: the operation's cursor and counts. */
         write_fn *progress;
         void *owner;

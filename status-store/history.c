@@ -8,7 +8,9 @@
 
 #include "status-store/varint.h"
 
-enum { VERSION = 1, LEFT_OUT = 0x80, TEXT_MAX = 127, DIGEST_BYTES = 4 };
+enum { VERSION = 1, TEXT_MAX = 127, DIGEST_BYTES = 4 };
+/* Of the first byte, beside the version. */
+enum { LEFT_OUT = 0x80, HAS_GAP = 0x40, HEAD_FLAGS = LEFT_OUT | HAS_GAP };
 
 enum {
         HAS_WORKER = 1,
@@ -35,22 +37,24 @@ enum { REST_MAX = 3 * (1 + TEXT_MAX) + 2 + VARINT_MAX };
 struct entries {
         struct entry all[HISTORY_MAX + 1];
         size_t count;
-        bool left_out;
+        unsigned head; /* HEAD_FLAGS */
 };
 
 /* Kinds that are bounded apart, and of each how many are kept at both ends. */
-enum class { CLASS_OTHER, CLASS_DUE, CLASS_PROGRESS };
+enum bounded { BOUNDED_OTHER, BOUNDED_DUE, BOUNDED_PROGRESS };
 static const struct {
         size_t first, last;
 } bounds[] = {
-        [CLASS_OTHER] = {16, 31},
-        [CLASS_DUE] = {4, 12},
-        [CLASS_PROGRESS] = {0, 1},
+        [BOUNDED_OTHER] = {16, 31},
+        [BOUNDED_DUE] = {4, 12},
+        [BOUNDED_PROGRESS] = {0, 1},
 };
 
-static enum class class_of(enum event_kind kind) {
-        if (kind == EVENT_PROGRESS) return CLASS_PROGRESS;
-        return kind == EVENT_DUE ? CLASS_DUE : CLASS_OTHER;
+static enum bounded bounded_as(enum event_kind kind)
+{
+        if (kind == EVENT_PROGRESS)
+                return BOUNDED_PROGRESS;
+        return kind == EVENT_DUE ? BOUNDED_DUE : BOUNDED_OTHER;
 }
 
 static bool take_byte(struct bytes *in, unsigned *out)
@@ -121,13 +125,13 @@ static bool take_entry(struct bytes *in, msec before, struct entry *out, struct 
 }
 
 /* False: the bytes are of no known version. */
-static bool take_head(struct bytes *in, bool *left_out)
+static bool take_head(struct bytes *in, unsigned *flags)
 {
         unsigned head = 0;
         if (!take_byte(in, &head))
                 return false;
-        *left_out = (head & LEFT_OUT) != 0;
-        return (head & ~(unsigned)LEFT_OUT) == VERSION;
+        *flags = head & HEAD_FLAGS;
+        return (head & ~(unsigned)HEAD_FLAGS) == VERSION;
 }
 
 static void unpack(struct bytes in, struct entries *out)
@@ -136,9 +140,9 @@ static void unpack(struct bytes in, struct entries *out)
         msec before = 0;
         bool some = in.length > 0;
         out->count = 0;
-        out->left_out = false;
-        if (!take_head(&in, &out->left_out)) {
-                out->left_out = some;
+        out->head = 0;
+        if (!take_head(&in, &out->head)) {
+                out->head = some ? HEAD_FLAGS : 0;
                 return;
         }
         while (in.length > 0 && out->count < HISTORY_MAX &&
@@ -149,7 +153,7 @@ static void unpack(struct bytes in, struct entries *out)
 static void pack(const struct entries *h, struct buffer *out)
 {
         msec before = 0;
-        buffer_add_char(out, (char)(VERSION | (h->left_out ? LEFT_OUT : 0)));
+        buffer_add_char(out, (char)(VERSION | h->head));
         for (size_t i = 0; i < h->count; i++) {
                 const struct entry *one = &h->all[i];
                 unsigned char head[2 + 4 * VARINT_MAX + DIGEST_BYTES];
@@ -250,12 +254,12 @@ static void remove_at(struct entries *h, size_t at)
         h->count--;
 }
 
-static bool is_kept_out(const struct entries *h, const struct entry *new)
+static bool is_kept_out(const struct entries *h, const struct entry *one)
 {
         for (size_t i = 0; i < h->count; i++) {
-                bool forgotten = h->all[i].kind == EVENT_FORGOTTEN &&
-                                 h->all[i].run >= new->run &&new->kind != EVENT_FORGOTTEN;
-                if (forgotten || is_same(&h->all[i], new))
+                bool forgotten = h->all[i].kind == EVENT_FORGOTTEN && h->all[i].run >= one->run &&
+                                 one->kind != EVENT_FORGOTTEN;
+                if (forgotten || is_same(&h->all[i], one))
                         return true;
         }
         return false;
@@ -268,31 +272,32 @@ static void forget(struct entries *h, int64_t run)
                         remove_at(h, i - 1);
 }
 
-static void insert(struct entries *h, const struct entry *new)
+static void insert(struct entries *h, const struct entry *one)
 {
         size_t at = h->count;
-        while (at > 0 && precedes(new, &h->all[at - 1]))
+        while (at > 0 && precedes(one, &h->all[at - 1]))
                 at--;
         memmove(&h->all[at + 1], &h->all[at], (h->count - at) * sizeof(h->all[0]));
-        h->all[at] = *new;
+        h->all[at] = *one;
         h->count++;
 }
 
-/* Removes the one behind the first ones when there are too many of the class. */
-static void bound(struct entries *h, enum class class)
+/* Removes the one behind the first ones when there are too many that are bounded so. */
+static void bound(struct entries *h, enum bounded as)
 {
         size_t number = 0;
         size_t victim = 0;
         for (size_t i = 0; i < h->count; i++) {
-                if (class_of(h->all[i].kind) != class)
+                if (bounded_as(h->all[i].kind) != as)
                         continue;
-                if (number++ == bounds[class].first)
+                if (number++ == bounds[as].first)
                         victim = i;
         }
-        if (number <= bounds[class].first + bounds[class].last)
+        if (number <= bounds[as].first + bounds[as].last)
                 return;
         remove_at(h, victim);
-        h->left_out = h->left_out || class != CLASS_PROGRESS;
+        if (as != BOUNDED_PROGRESS)
+                h->head |= LEFT_OUT;
 }
 
 bool history_add(struct buffer *history, const struct event *e, msec at)
@@ -301,13 +306,13 @@ bool history_add(struct buffer *history, const struct event *e, msec at)
         struct entries h;
         AUTO_BUFFER packed = {0};
         unpack(buffer_bytes(history), &h);
-        const struct entry new = entry_of(e, at, rest);
-        if (is_kept_out(&h, &new))
+        const struct entry one = entry_of(e, at, rest);
+        if (is_kept_out(&h, &one))
                 return false;
         if (e->kind == EVENT_FORGOTTEN)
                 forget(&h, e->run);
-        insert(&h, &new);
-        bound(&h, class_of(e->kind));
+        insert(&h, &one);
+        bound(&h, bounded_as(e->kind));
         pack(&h, &packed);
         bool changed = !bytes_equal(buffer_bytes(&packed), buffer_bytes(history));
         if (changed)
@@ -317,18 +322,22 @@ bool history_add(struct buffer *history, const struct event *e, msec at)
 
 void history_note_gap(struct buffer *history)
 {
-        const char head = (char)(VERSION | LEFT_OUT);
         if (history->length == 0)
-                buffer_add_char(history, head);
-        else
-                history->data[0] |= (char)LEFT_OUT;
+                buffer_add_char(history, VERSION);
+        history->data[0] |= (char)HEAD_FLAGS;
+}
+
+bool history_has_gap(struct bytes history)
+{
+        unsigned head = 0;
+        return !take_head(&history, &head) || (head & HAS_GAP) != 0;
 }
 
 bool history_each(struct bytes history, history_fn *each, void *owner)
 {
-        bool left_out = true;
+        unsigned head = 0;
         msec before = 0;
-        if (!take_head(&history, &left_out))
+        if (!take_head(&history, &head))
                 return false;
         while (history.length > 0) {
                 struct entry one;
@@ -342,7 +351,7 @@ bool history_each(struct bytes history, history_fn *each, void *owner)
                 said.copy = one.copy;
                 each(owner, &said);
         }
-        return !left_out;
+        return (head & LEFT_OUT) == 0;
 }
 
 const char *history_word(enum event_kind kind)

@@ -2,7 +2,8 @@
  *
  * history.h: the events of one job as they were told, packed in a column of its row. Pure.
  *
- *      version (1 byte; its top bit: entries were left out), then entries in the order of time:
+ *      version (1 byte; its top bit: entries were left out; the next: among them the first ones),
+ *      then entries in the order of time:
  *
  *      kind, flags   1 byte each
  *      at            varint; the difference to the entry before
@@ -26,8 +27,10 @@ enum { HISTORY_MAX = 64 }; /* entries */
 /* Adds the event, which happened at `at`. True when the bytes changed. `forgotten` removes what is
  * of its run or an earlier one, and keeps such events out. */
 bool history_add(struct buffer *history, const struct event *e, msec at);
-/* Earlier events of the job are not in it. */
+/* Earlier events of the job are not in it: its row was written before there were histories. */
 void history_note_gap(struct buffer *history);
+/* That was noted, or it is empty or of an unknown version. */
+bool history_has_gap(struct bytes history);
 
 /* One entry; texts are borrowed. Members that the event did not have are 0 or empty. */
 struct history_entry {

@@ -258,9 +258,9 @@ static int has_beginning(struct reader *r, const struct stored_job *job, struct 
         int found = db_step(get, e);
         if (found != 1)
                 return found;
-        /* Where entries are missing, the row is that of an earlier version. */
-        bool complete = history_each(db_bytes(get, 0), look_for_beginning, &b);
-        return b.is_there || !complete || db_bytes(get, 0).length == 0;
+        /* Each return of a message that has to wait is one more `due`: entries may be left out. */
+        (void)history_each(db_bytes(get, 0), look_for_beginning, &b);
+        return b.is_there || history_has_gap(db_bytes(get, 0));
 }
 
 /* enum delivery; -1: failed. An open row that was made again says nothing of the acts that were in

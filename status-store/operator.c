@@ -16,6 +16,7 @@
 #include "common/base/own.h"
 #include "common/model/event.h"
 #include "common/model/mark.h"
+#include "status-store/mark_numbers.h"
 #include "status-store/stream_publish.h"
 
 enum { WINDOW_MESSAGES = 512, WINDOW_BYTES = 4 * 1024 * 1024, NAP = 20 /* ms */ };
@@ -30,7 +31,7 @@ struct operator
         struct link *marks;        /* feeds stream `marks` */
         pthread_mutex_t numbering; /* held while a mark message gets its number and is handed over:
                                       so numbers grow in the order of the stream */
-        int64_t last_number;       /* guarded by numbering */
+        struct mark_numbers *numbers; /* guarded by numbering */
 };
 
 struct opening {
@@ -66,10 +67,13 @@ static void close_links(void *owner)
         link_destroy(&o->marks);
 }
 
-struct operator* operator_create(const struct link_config *link, struct err *e)
+struct operator* operator_create(const struct link_config *link, struct registry *r, struct err *e)
 {
         AUTO(operator) o = xcalloc(1, sizeof(*o));
         pthread_mutex_init(&o->numbering, NULL);
+        o->numbers = mark_numbers_create(r, e);
+        if (o->numbers == NULL)
+                return NULL;
         o->loop = loop_thread_create(e);
         if (o->loop == NULL)
                 return NULL;
@@ -100,6 +104,7 @@ void operator_destroy(struct operator** operator)
                 loop_thread_run(o->loop, close_links, o);
                 loop_thread_destroy(&o->loop);
         }
+        mark_numbers_destroy(&o->numbers);
         pthread_mutex_destroy(&o->numbering);
         free(o);
 }
@@ -194,15 +199,21 @@ int64_t operator_copy_number(int64_t highest)
         return copy_number(clock_wall(), random, highest);
 }
 
+static int send_marks_locked(struct operator* o, struct message *m, struct batch *b,
+                             int64_t *number, struct err *e)
+{
+        if (mark_numbers_next(o->numbers, number, e) != 0)
+                return -1;
+        message_add_int(m, MARK_HEADER, *number);
+        return publish_one(o->marks, m, b, clock_mono(), e);
+}
+
 /* Numbers the message and hands it to the link. */
 static int send_marks(struct operator* o, struct message *m, struct batch *b, int64_t *number,
                       struct err *e)
 {
         pthread_mutex_lock(&o->numbering);
-        o->last_number = operator_copy_number(o->last_number);
-        *number = o->last_number;
-        message_add_int(m, MARK_HEADER, *number);
-        int done = publish_one(o->marks, m, b, clock_mono(), e);
+        int done = send_marks_locked(o, m, b, number, e);
         pthread_mutex_unlock(&o->numbering);
         return done;
 }

@@ -12,11 +12,13 @@
 #include "common/model/job.h"
 
 struct operator;
+struct registry;
 
 enum { OPERATOR_JOBS_MAX = 200 }; /* of one call */
 
-/* link: with the operator's login; several links are made from it. */
-struct operator* operator_create(const struct link_config *link, struct err *e) MUST_CHECK;
+/* link: with the operator's login; several links are made from it. Borrows the registry. */
+struct operator* operator_create(const struct link_config *link, struct registry *r,
+                                 struct err *e) MUST_CHECK;
 /* Ends what waits: publishes fail from then on. Call it before what uses the operator is joined. */
 void operator_stop(struct operator* o);
 void operator_destroy(struct operator** o);

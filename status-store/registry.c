@@ -69,7 +69,7 @@ static const char unversioned_to_1[] =
 /* acts: acts that were begun, by job; each row goes with the act's last step. moved: the greatest
  * act on each job until `keep`, for messages that outlive the job's row and its mark. runs: run
  * numbers that were granted to a holder. copy: of x-copy (docs/amqp.md). kind: of an act or an
- * operation, as its file numbers them. */
+ * operation, as its file numbers them. mark_numbers: one row; no x-mark is above it. */
 #define ACTS_4 \
         "ALTER TABLE tenants ADD COLUMN paused_at INTEGER;" \
         "ALTER TABLE tenants ADD COLUMN paused_by TEXT;" \
@@ -88,7 +88,8 @@ static const char unversioned_to_1[] =
         " failed INTEGER, looked INTEGER, error TEXT, by TEXT, at INTEGER, started INTEGER," \
         " ended INTEGER) WITHOUT ROWID;" \
         "CREATE TABLE pauses(key TEXT PRIMARY KEY, v INTEGER, paused INTEGER, at INTEGER," \
-        " by TEXT, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+        " by TEXT, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;" \
+        "CREATE TABLE mark_numbers(one INTEGER PRIMARY KEY, reserved INTEGER NOT NULL);"
 
 /* name: NULL: none. family: the id of the first key of a line of rotations; NULL: its own.
  * audit: administrative acts, by their id; audit_ends: their outcomes, which come later; tenant:

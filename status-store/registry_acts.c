@@ -307,12 +307,13 @@ int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e)
         int found = db_step(find, e);
         if (found != 1)
                 return found;
-        const struct mark m = {.run = sqlite3_column_int64(find, 0),
-                               .attempt = sqlite3_column_int64(find, 1),
-                               .copy = sqlite3_column_int64(find, 2)};
+        const struct mark_place act = {.run = sqlite3_column_int64(find, 0),
+                                       .attempt = sqlite3_column_int64(find, 1),
+                                       .copy = sqlite3_column_int64(find, 2)};
+        const struct mark_place asked = {d->run, d->attempt, d->copy};
         int kind = sqlite3_column_int(find, 3);
         bool ends = kind >= 0 && kind < ACT_KINDS && act_ends_the_run((enum act_kind)kind);
-        if (mark_covers(&m, d->run, d->attempt, d->copy))
+        if (mark_covers(act, asked))
                 d->listed = ends ? MOVED_ENDED : MOVED_SUPERSEDED;
         return 0;
 }

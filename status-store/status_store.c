@@ -170,7 +170,7 @@ static int open_acts(struct status_store *s, struct err *e)
                 LOG_WARN("operator_password_file is not set: acts on jobs, and the resume of"
                          " types, are refused");
         } else {
-                s->operator= operator_create(&link, e);
+                s->operator= operator_create(&link, s->api.registry, e);
                 if (s->operator== NULL)
                         return -1;
                 s->api.unparker = unparker_create(&link, s->operator, s->api.registry, e);

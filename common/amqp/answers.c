@@ -14,7 +14,7 @@
 
 #define ANSWER_LIMIT ((msec)10 * MSEC_SECOND)
 #define TRIAL_WAIT_MIN ((msec)5 * MSEC_SECOND)
-#define TRIAL_WAIT_MAX ((msec)5 * MSEC_MINUTE)
+#define TRIAL_WAIT_MAX ((msec)MSEC_HOUR)
 
 enum {
         AT_ONCE = 64,      /* on one channel */
@@ -48,7 +48,7 @@ struct answers *answers_create(void)
         return xcalloc(1, sizeof(struct answers));
 }
 
-static struct awaited *of(struct answers *a, uint16_t channel)
+static struct awaited *awaited_on(struct answers *a, uint16_t channel)
 {
         return &a->channels[channel - DELIVERY_CHANNEL];
 }
@@ -96,7 +96,7 @@ void answers_doubt(struct answers *a, const char *queue, size_t subscriptions)
 
 void answers_await(struct answers *a, const struct subscription *sub)
 {
-        struct awaited *w = of(a, sub->channel);
+        struct awaited *w = awaited_on(a, sub->channel);
         size_t size = strlen(sub->queue) + 1;
         struct sent *s = xcalloc(1, sizeof(*s) + size);
 
@@ -109,7 +109,7 @@ void answers_await(struct answers *a, const struct subscription *sub)
 
 uint64_t answers_take(struct answers *a, uint16_t channel)
 {
-        struct awaited *w = of(a, channel);
+        struct awaited *w = awaited_on(a, channel);
 
         if (w->list == NULL)
                 return 0;
@@ -122,8 +122,8 @@ uint64_t answers_take(struct answers *a, uint16_t channel)
 
 void answers_lose(struct answers *a, uint16_t channel)
 {
-        while (of(a, channel)->list != NULL)
-                drop_first(of(a, channel));
+        while (awaited_on(a, channel)->list != NULL)
+                drop_first(awaited_on(a, channel));
 }
 
 bool answers_has_room(const struct answers *a, uint16_t channel)

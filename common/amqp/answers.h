@@ -9,7 +9,9 @@
  * not known, because the answers come after all consumes that were sent together. All of these
  * queues are suspects then: each is consumed alone on TRIAL_CHANNEL, where it holds up no other
  * queue, and goes to another channel once it has answered. One that does not answer there is tried
- * ever less often.
+ * ever less often, at last every hour: each try ends the connection, and with it all deliveries
+ * that are not settled. A consumer gives back the jobs that wait, and stops the handlers of types
+ * with stop_on_link_loss.
  *
  * The broker keeps the blocked channel for 65 s also when the connection has ended, and with it
  * what it has given to that channel's consumers. So after a reconnect, which may be a restart of

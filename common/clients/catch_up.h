@@ -2,7 +2,8 @@
  *
  * catch_up.h: reads a stream from its first message and reports when it has caught up: when it
  * reads its own marker. The marker is published to exchange `sync`, by a link that publishes
- * nothing else, every 2 s until it was read.
+ * nothing else, again until it was read: after 2 s, 4 s, to a minute, and not while the stream is
+ * known to be missing. (The markers stay in stream `control`.)
  *
  * Loop's thread only.
  */
@@ -28,8 +29,8 @@ struct catch_up_events {
         void (*message)(void *owner, const struct message *m);
         /* Every message that was in the stream when the marker was published has been passed. */
         void (*caught_up)(void *owner);
-        /* With every_connection: the connection is down; messages begin with the first again. May
-         * be NULL. */
+        /* With every_connection: the connection is down, or the broker has ended the subscription;
+         * messages begin with the first again. May be NULL. */
         void (*lost)(void *owner);
 };
 

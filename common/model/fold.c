@@ -367,10 +367,10 @@ bool job_row_is_given_back(const struct job_row *row)
 
 bool job_row_has_moved(const struct job_row *row, int64_t run, int64_t number, int64_t copy)
 {
-        const struct mark m = {
-                .run = row->moved.run, .attempt = row->moved.attempt, .copy = row->moved.copy};
+        const struct fold_key *m = &row->moved;
 
-        return mark_covers(&m, run, number, copy);
+        return mark_covers((struct mark_place){m->run, m->attempt, m->copy},
+                           (struct mark_place){run, number, copy});
 }
 
 bool job_row_ended_unrun(const struct job_row *row)

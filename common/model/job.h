@@ -76,6 +76,7 @@ struct job {
         bool hop, again;
         bool doubt;        /* a submission whose outcome is unknown */
         bool from_outside; /* not published by a service: only public headers are read */
+        bool outside; /* its first message was not: submitted_at is what its publisher claims */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         enum reason reason;            /* of a burial, else REASON_NONE */

@@ -171,6 +171,7 @@ int job_decode(const struct message *m, const struct job_limits *limits, msec no
         if (!uuid_parse(m->message_id, job->id))
                 job->id[0] = '\0';
         job_headers_read(m, job);
+        job->outside = job->outside || job->from_outside;
         read_times(m, now, job);
         if (job->reason != REASON_MALFORMED)
                 job->original = (struct bytes){NULL, 0};

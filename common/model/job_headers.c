@@ -68,6 +68,7 @@ static const struct field fields[] = {
         {"x-run", INTERNAL, EVERYWHERE, INT(run, 1, JOB_COUNTER_MAX, 1)},
         {"x-attempt", INTERNAL, EVERYWHERE, INT(attempt, 0, JOB_COUNTER_MAX, 0)},
         {"x-copy", INTERNAL, EVERYWHERE, INT(copy, 0, JOB_COUNTER_MAX, 0)},
+        {"x-outside", INTERNAL, EVERYWHERE, FLAG(outside)},
         {"x-moved", INTERNAL, ON_THE_WAY, INT(moved, MOVED_NOT, MOVED_GIVEN_BACK, MOVED_NOT)},
         {"x-queued-at", INTERNAL, NOWHERE, TIME(queued_at)},
         {"x-due-at", INTERNAL, NOWHERE, TIME(due_at)},

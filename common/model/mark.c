@@ -28,13 +28,13 @@ bool mark_ends_the_job(const struct mark *m)
         return m->why == MARK_FOR_CANCEL || m->why == MARK_FOR_FORGET;
 }
 
-bool mark_covers(const struct mark *m, int64_t run, int64_t number, int64_t copy)
+bool mark_covers(struct mark_place mark, struct mark_place message)
 {
-        if (run != m->run)
-                return run < m->run;
-        if (number != m->attempt)
-                return number < m->attempt;
-        return copy < m->copy;
+        if (message.run != mark.run)
+                return message.run < mark.run;
+        if (message.attempt != mark.attempt)
+                return message.attempt < mark.attempt;
+        return message.copy < mark.copy;
 }
 
 static bool is_of(const char *wanted, const char *name)

@@ -61,8 +61,12 @@ enum mark_verdict {
 const char *mark_why_word(enum mark_why why);
 /* The job ends by it, and is not moved. */
 bool mark_ends_the_job(const struct mark *m);
-/* Of a message of the mark's job; number: job->attempt + 1. */
-bool mark_covers(const struct mark *m, int64_t run, int64_t number, int64_t copy);
+/* Up to where a mark reaches, or where a message of its job is; attempt: of a message job->attempt
+ * + 1. */
+struct mark_place {
+        int64_t run, attempt, copy;
+};
+bool mark_covers(struct mark_place mark, struct mark_place message);
 /* A bulk mark. False for a job without a time of submission; one from outside has only its
  * publisher's word for it. */
 bool mark_covers_bulk(const struct mark *m, const struct job *job);

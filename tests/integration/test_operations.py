@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from acts_rig import Marks, Reader, database, kind_of
+from harness.publish import publish
 from harness.until import until
 
 OPEN = "scheduled,pending,running,failed"
@@ -14,7 +15,7 @@ OPEN = "scheduled,pending,running,failed"
 
 @pytest.fixture(scope="module")
 def acme(warren):
-    return warren.tenant("acme").api
+    return warren.tenant("acme", amqp_login=True).api
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +210,7 @@ def test_ended_meanwhile_is_skipped(warren, acme, kind):
 
 
 def test_one_mark(warren, acme, kind):
-    """One bulk mark, no others; what comes later runs. The long list has each job."""
+    """One bulk mark, then that of each job; what comes later runs. The long list has each job."""
     marks = Marks(warren)
     ids = submit(acme, 30, kind, delay="1h")
     seen = preview(acme, type=kind)
@@ -221,9 +222,9 @@ def test_one_mark(warren, acme, kind):
     assert ended(acme, seen["token"])["done"] == 30
     call(acme, "POST", f"/jobs/{later[0]}/cancel", 202)
     marks.of(later[0])
+    assert all(len(marks.of(id)) == 1 for id in ids)
     mine = [mark for _, mark in marks.marks if mark.get("type") == kind]
     assert [(mark["tenant"], mark["why"]) for mark in mine] == [("acme", "cancel")]
-    assert not [mark for _, mark in marks.marks if mark.get("id") in ids]
     assert acme.get(later[1])["status"] == "scheduled"
     with database(warren) as db:
         assert db.execute("SELECT count(*) FROM moved WHERE id IN (%s)" % ",".join("?" * 30),
@@ -265,6 +266,27 @@ def test_nothing_starts_after_the_answer(warren, acme):
     assert {job["act_by"] for job in cancelled} == {f"operation {seen['token']}"}
     limit = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(answered + 1)) + f".{int(answered % 1 * 1000):03}Z"
     assert max(job["started_at"] for job in found if job["started_at"]) <= limit
+
+
+def test_one_mark_and_jobs_from_outside(warren, acme):
+    """Without a time of submission: one that runs is stopped; one that came back from its delay, published by a
+    consumer, does not start."""
+    due = time.monotonic() + 5
+    with warren.tenant("acme").pika() as connection:
+        channel = connection.channel()
+        waits = publish(channel, "acme", "sleep", {"ms": 1}, headers={"x-delay": 5000}, timestamp=None)
+        runs = publish(channel, "acme", "sleep", {"ms": 25000}, timestamp=None)
+    acme.wait(runs, "running")
+    acme.wait(waits, "scheduled")
+    seen = preview(acme, type="sleep")
+    assert seen["one_mark"] and seen["count"] == 2, seen
+    start(acme, seen["token"])
+    assert ended(acme, seen["token"])["done"] == 2
+    acme.wait(runs, "cancelled", timeout=10)
+    until(lambda: time.monotonic() > due + 1 and warren.consumer.metrics()["warren_deliveries_held"] == 0, 20,
+          "the delayed one has come")
+    assert acme.get(waits)["status"] == "cancelled"
+    assert acme.attempts(waits)["attempts"] == []
 
 
 def test_a_crash_amid(warren, acme, kind):

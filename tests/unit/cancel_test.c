@@ -142,6 +142,22 @@ static void what_stops_ends_cancelled(void **state)
         }
 }
 
+/* It was told to stop before the drain began. */
+static void a_drain_waits_for_the_grace_of_what_stops(void **state)
+{
+        const struct handler slow = {.type = "mail", .grace = 90 * MSEC_SECOND};
+
+        (void)state;
+        run_it();
+        f.job->handler = &slow;
+        mark_it(MARK_FOR_CANCEL);
+        stop_begin(f.c);
+        fake.now += MSEC_SECOND;
+        stop_step(f.c);
+        assert_int_equal(f.job->state, STATE_STOPPING);
+        assert_int_equal(f.c->grace, slow.grace);
+}
+
 /* The message that it publishes is judged where it comes next. */
 static void what_leaves_is_left_alone(void **state)
 {
@@ -165,7 +181,7 @@ static void a_bulk_mark_is_of_all_that_were_submitted_before(void **state)
         m.at = m.before = clock_wall();
         f.job->job.submitted_at = m.before - 1;
         later->job.submitted_at = m.before;
-        outside->job.from_outside = true;
+        outside->job.outside = true;
         marks_note(f.c->marks, &m, m.at);
         cancel_by_marks(f.c);
         assert_int_equal(f.job->departure, DEPART_CANCEL);
@@ -278,6 +294,25 @@ static void what_cannot_be_parked_hops(void **state)
         assert_int_equal(f.acked, 1);
 }
 
+/* A refusal disturbs all that leaves by the same channel. */
+static void after_a_refusal_others_hop_for_a_minute(void **state)
+{
+        static const enum departure want[] = {DEPART_HOP, DEPART_PARK};
+
+        (void)state;
+        wait_();
+        f.paused = true;
+        accept_review(f.c);
+        assert_true(f.job->publication.returned(f.c, &f.job->publication));
+        for (size_t i = 0; i < COUNT(want); i++) {
+                struct attempt *next = add_waiting();
+                accept_review(f.c);
+                assert_int_equal(next->state, STATE_LEAVING);
+                assert_int_equal(next->departure, want[i]);
+                fake.now += MSEC_MINUTE;
+        }
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -287,11 +322,13 @@ int main(void)
                 TEST(what_runs_is_told_to_stop),
                 TEST(what_runs_and_was_moved_goes_on),
                 TEST(what_stops_ends_cancelled),
+                TEST(a_drain_waits_for_the_grace_of_what_stops),
                 TEST(what_leaves_is_left_alone),
                 TEST(a_bulk_mark_is_of_all_that_were_submitted_before),
                 TEST(what_is_delivered_is_judged_by_its_marks),
                 TEST(another_copy_does_not_join),
                 TEST(what_cannot_be_parked_hops),
+                TEST(after_a_refusal_others_hop_for_a_minute),
 #undef TEST
         };
 

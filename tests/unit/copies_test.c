@@ -222,6 +222,25 @@ static void one_that_marks_may_be_of_is_asked_about(void **state)
         assert_false(f.job->unmarked);
 }
 
+/* While no store answers: else each start would wait in vain. But what the marks want is asked. */
+static void of_silent_stores_only_what_marks_may_be_of_is_asked(void **state)
+{
+        for (int unmarked = 0; unmarked < 2; unmarked++) {
+                clean(state);
+                prepare(state);
+                f.last = DUPLICATE_SILENT;
+                f.blind = true;
+                f.job->job.queued_at = clock_wall();
+                f.job->unmarked = unmarked == 1;
+                assert_true(fake_tokens_deliver(TYPE_QUEUE));
+                assert_int_equal(f.asked, unmarked);
+                if (unmarked == 1)
+                        answer(DUPLICATE_SILENT);
+                assert_int_equal(f.job->state, STATE_RUNNING);
+                assert_int_equal(f.asked, unmarked);
+        }
+}
+
 /* `running` names this worker: here it is the other copy that runs, and no earlier process. */
 static void one_whose_other_copy_runs_here_waits(void **state)
 {
@@ -323,6 +342,7 @@ int main(void)
                 TEST(while_marks_are_not_read_each_is_asked_about_once),
                 TEST(while_marks_are_not_read_it_waits_for_a_store_that_is_behind),
                 TEST(one_that_marks_may_be_of_is_asked_about),
+                TEST(of_silent_stores_only_what_marks_may_be_of_is_asked),
                 TEST(one_whose_other_copy_runs_here_waits),
                 TEST(after_a_stop_the_marks_are_doubted),
                 TEST(a_drain_requeues_one_that_is_asked_about),

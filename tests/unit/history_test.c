@@ -139,6 +139,7 @@ static void the_first_and_the_last_stay(void **state)
                 history_add(&history, &due, due.at);
         }
         assert_false(history_each(buffer_bytes(&history), see, &s));
+        assert_false(history_has_gap(buffer_bytes(&history)));
         assert_int_equal(s.count, HISTORY_MAX);
         assert_int_equal(count_of(&s, EVENT_PROGRESS), 1);
         assert_int_equal(count_of(&s, EVENT_DUE), 16);
@@ -173,7 +174,10 @@ static void cut_and_later_forms_have_a_gap(void **state)
         (void)state;
         assert_false(history_each((struct bytes){0}, see, &(struct seen){0}));
         assert_false(history_each(bytes_of_text("\x02xyz"), see, &(struct seen){0}));
+        assert_true(history_has_gap((struct bytes){0}));
+        assert_true(history_has_gap(bytes_of_text("\x02xyz")));
         history_note_gap(&history);
+        assert_true(history_has_gap(buffer_bytes(&history)));
         assert_false(history_each(buffer_bytes(&history), see, &(struct seen){0}));
         started.worker = bytes_of_text("host/1");
         history_add(&history, &started, NOW);
@@ -182,6 +186,7 @@ static void cut_and_later_forms_have_a_gap(void **state)
         struct seen s = {0};
         assert_false(history_each(buffer_bytes(&history), see, &s)); /* the gap stays */
         assert_int_equal(s.count, 1);
+        assert_true(history_has_gap(buffer_bytes(&history)));
 }
 
 int main(void)

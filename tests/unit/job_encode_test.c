@@ -120,6 +120,32 @@ static void each_later_message_says_when_it_expires(void **state)
         }
 }
 
+/* Whatever services publish of it. Messages of earlier versions do not say it. */
+static void each_later_message_says_that_the_job_came_from_outside(void **state)
+{
+        struct job job = whole_job();
+
+        (void)state;
+        for (int round = 0; round < 2; round++) {
+                job.outside = round == 1;
+                for (unsigned station = STATION_SUBMISSION; station <= STATION_UNPARK;
+                     station <<= 1) {
+                        struct job_message m;
+                        struct job got;
+                        struct err e = {0};
+                        job.pause = PAUSE_TYPE;
+                        job.reason = station == STATION_BURIAL ? REASON_PERMANENT : REASON_NONE;
+                        job_encode(&job, (enum job_station)station, NOW, &m);
+                        m.message.user_id = bytes_of_text("warren-consumer");
+                        assert_int_equal(job_decode(&m.message, &limits, NOW, &got, &e), 0);
+                        assert_false(got.from_outside);
+                        assert_int_equal(got.outside, job.outside);
+                        if (!job.outside)
+                                assert_null(message_header(&m.message, "x-outside"));
+                }
+        }
+}
+
 static void later_messages_make_the_round_trip(void **state)
 {
         struct job job = whole_job(), got;
@@ -336,6 +362,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(submissions_make_the_round_trip),
+                cmocka_unit_test(each_later_message_says_that_the_job_came_from_outside),
                 cmocka_unit_test(later_messages_make_the_round_trip),
                 cmocka_unit_test(each_later_message_says_when_it_expires),
                 cmocka_unit_test(a_copy_goes_where_a_replay_goes),

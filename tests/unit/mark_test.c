@@ -147,21 +147,18 @@ static void a_message_has_a_bound(void **state)
 static void what_is_below_a_mark_is_over(void **state)
 {
         static const struct {
-                int64_t run, number, copy;
+                struct mark_place message;
                 bool want; /* of a mark (2, 3, 100) */
         } rows[] = {
-                {1, 9, 900, true},  {2, 2, 900, true},  {2, 3, 0, true},  {2, 3, 99, true},
-                {2, 3, 100, false}, {2, 3, 101, false}, {2, 4, 0, false}, {3, 1, 0, false},
+                {{1, 9, 900}, true},  {{2, 2, 900}, true},  {{2, 3, 0}, true},  {{2, 3, 99}, true},
+                {{2, 3, 100}, false}, {{2, 3, 101}, false}, {{2, 4, 0}, false}, {{3, 1, 0}, false},
         };
-        const struct mark m = {.run = 2, .attempt = 3, .copy = 100};
-        const struct mark all = {.run = 2, .attempt = JOB_COUNTER_MAX, .copy = JOB_COUNTER_MAX};
+        const struct mark_place m = {2, 3, 100}, all = {2, JOB_COUNTER_MAX, JOB_COUNTER_MAX};
 
         (void)state;
         for (size_t i = 0; i < COUNT(rows); i++) {
-                assert_int_equal(mark_covers(&m, rows[i].run, rows[i].number, rows[i].copy),
-                                 rows[i].want);
-                assert_int_equal(mark_covers(&all, rows[i].run, rows[i].number, rows[i].copy),
-                                 rows[i].run <= 2);
+                assert_int_equal(mark_covers(m, rows[i].message), rows[i].want);
+                assert_int_equal(mark_covers(all, rows[i].message), rows[i].message.run <= 2);
         }
 }
 

@@ -281,6 +281,23 @@ static void nothing_is_told_before_it_has_caught_up(void **state)
         assert_true(was_told("\"mark\":77"));
 }
 
+static void what_is_too_large_is_not_told(void **state)
+{
+        static char large[MARK_MESSAGE_MAX + 1];
+        struct message m = {.exchange = bytes_of_text("marks"),
+                            .type = bytes_of_text("mark"),
+                            .user_id = bytes_of_text(MARKS_LOGIN),
+                            .body = bytes_of(large, sizeof(large))};
+
+        (void)state;
+        start();
+        memset(large, '\n', sizeof(large));
+        message_add_int(&m, "x-mark", 79);
+        f.on.message(f.follow, &m);
+        turn();
+        assert_false(was_told("seen"));
+}
+
 static void other_logins_do_not_count(void **state)
 {
         (void)state;
@@ -302,6 +319,7 @@ int main(void)
                 TEST(it_is_blind_when_its_records_are_not_confirmed),
                 TEST(what_was_read_is_told),
                 TEST(nothing_is_told_before_it_has_caught_up),
+                TEST(what_is_too_large_is_not_told),
                 TEST(other_logins_do_not_count),
 #undef TEST
         };

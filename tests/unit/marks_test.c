@@ -143,6 +143,9 @@ static void beyond_its_bytes_messages_are_asked_about(void **state)
         assert_int_equal(marks_judge(m, &unmarked), MARK_NONE);
         unmarked.queued_at = 0;
         assert_int_equal(marks_judge(m, &unmarked), MARK_ASK);
+        struct mark again = of_job(0, 1, END, END); /* after a reconnect */
+        assert_false(marks_note(m, &again, NOW));
+        assert_int_equal(marks_judge(m, &last), MARK_CANCELLED);
         marks_drop_old(m, forgotten + KEEP);
         assert_int_equal(marks_judge(m, &unmarked), MARK_ASK);
         marks_drop_old(m, forgotten + KEEP + 1);
@@ -170,8 +173,9 @@ static void bulk_marks_are_by_tenant_and_type(void **state)
                  {.submitted_at = NOW - 1, .copy = 8},
                  MARK_CANCELLED},
                 /* Its time is what its publisher says. */
-                {{.tenant = "acme"}, {.submitted_at = NOW + 9, .from_outside = true}, MARK_ASK},
-                {{.tenant = "other"}, {.submitted_at = NOW + 9, .from_outside = true}, MARK_NONE},
+                {{.tenant = "acme"}, {.submitted_at = NOW + 9, .outside = true}, MARK_ASK},
+                {{.tenant = "acme"}, {.submitted_at = NOW - 1, .outside = true}, MARK_ASK},
+                {{.tenant = "other"}, {.submitted_at = NOW + 9, .outside = true}, MARK_NONE},
                 /* No job is moved by such a mark: there would have to be copies. */
                 {{.tenant = "acme", .why = MARK_FOR_RUN_NOW}, {.submitted_at = NOW - 1}, MARK_NONE},
         };
