@@ -65,12 +65,13 @@ class Person:
         self.env = {"PATH": os.environ["PATH"], "HOME": str(home), "WARREN_URL": service.url,
                     "WARREN_API_KEY": "wk_user", "WARREN_ADMIN_KEY": "wk_admin"}
 
-    def start(self, *words, **options):
-        return subprocess.Popen([BIN / "warren", *words], env=self.env, text=True, stdout=subprocess.PIPE,
-                                **options)
+    def start(self, *words, without=None, **options):
+        env = {name: value for name, value in self.env.items() if name != without}
+        return subprocess.Popen([BIN / "warren", *words], env=env, text=True, stdout=subprocess.PIPE, **options)
 
-    def __call__(self, *words):
-        with self.start(*words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    def __call__(self, *words, without=None):
+        """without: a variable that is not set."""
+        with self.start(*words, without=without, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             process.out, process.err = process.communicate(timeout=60)
         return process
 
@@ -297,6 +298,18 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
     assert done.out.splitlines()[0] == f"{of} is {state}"
     assert ("parked jobs: 12" in done.out) == bool(told and told["parked"])
     assert json.loads(warren(verb, *words, "--json").out) == given
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_whose_type_is_paused(service, warren, verb):
+    """Without a tenant an admin key would pause it for all, unasked, and a tenant's key for that tenant only."""
+    done = warren(verb, "export", without="WARREN_API_KEY")
+    assert (done.returncode, done.out) == (EXIT["usage"], "")
+    assert done.err == "warren: give --tenant or --all-tenants\n"
+    done = warren(verb, "export", "--all-tenants", without="WARREN_ADMIN_KEY")
+    assert (done.returncode, done.out) == (EXIT["not allowed"], "")
+    assert "WARREN_ADMIN_KEY" in done.err
+    assert not service.asked
 
 
 def test_pauses(service, warren):

@@ -74,16 +74,31 @@ static char *path_of(const struct cli *c, const char *verb)
         return api_path("/api/v1/types/*/*?tenant=*", type, verb, tenant);
 }
 
+/* The gateway takes a type without a tenant from an admin key as the type of all tenants, and from
+ * a tenant's key as that tenant's type: neither may happen unasked. */
+static enum exit_code check_subject(const struct cli *c)
+{
+        const bool all = cli_has(c, "all-tenants"), tenant = cli_has(c, "tenant");
+
+        if (cli_word(c, 0) == NULL && !tenant)
+                return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
+        if (all && tenant)
+                return cli_fail(c, EXIT_USAGE, "--tenant and --all-tenants exclude each other");
+        if (all && c->settings.admin_key == NULL)
+                return cli_fail(c, EXIT_NOT_ALLOWED, "--all-tenants needs WARREN_ADMIN_KEY");
+        if (!all && !tenant && c->settings.api_key == NULL && c->settings.admin_key != NULL)
+                return cli_fail(c, EXIT_USAGE, "give --tenant or --all-tenants");
+        return EXIT_DONE;
+}
+
 static enum exit_code set_pause(struct cli *c, const char *verb, api_show_fn *show)
 {
-        const bool all = cli_has(c, "all-tenants");
+        enum exit_code code = check_subject(c);
 
-        if (cli_word(c, 0) == NULL && !cli_has(c, "tenant"))
-                return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
-        if (all && cli_has(c, "tenant"))
-                return cli_fail(c, EXIT_USAGE, "--tenant and --all-tenants exclude each other");
+        if (code != EXIT_DONE)
+                return code;
         AUTO_FREE char *path = path_of(c, verb);
-        return api_show(c, all ? API_ADMIN : api_role_of_act(c),
+        return api_show(c, cli_has(c, "all-tenants") ? API_ADMIN : api_role_of_act(c),
                         &(struct http_call){.method = "POST", .path = path}, show);
 }
 
