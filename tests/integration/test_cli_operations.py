@@ -326,7 +326,18 @@ def test_pauses(service, warren):
     service.answers["GET", "/api/v1/tenants/beta"] = (200, {"tenant": {
         "name": "beta", "paused": True, "paused_at": AT, "paused_by": "key k1"}, "keys": []})
     assert "beta" in warren("pause", "--list", "--tenant", "beta").out
+
+
+def test_pauses_of_a_tenants_key(service, warren):
+    """It may not read tenants: its queues say that it is paused."""
     service.answers["GET", "/api/v1/pauses"] = (200, {"pauses": []})
     service.answers["GET", "/api/v1/tenants"] = (403, {"detail": "no"})
-    done = warren("pause", "--list")
+    service.answers["GET", "/api/v1/queues"] = (200, {"queues": [{"tenant": "acme", "paused": True}]})
+    done = warren("pause", "--list", without="WARREN_ADMIN_KEY")
+    assert [line.split() for line in done.out.splitlines()][1:] == [["(all)", "acme", "paused", "-"]]
+    service.answers["GET", "/api/v1/queues"] = (200, {"queues": [{"tenant": "acme", "paused": False}]})
+    done = warren("pause", "--list", without="WARREN_ADMIN_KEY")
     assert (done.returncode, done.out, done.err) == (EXIT["done"], "", "nothing is paused\n")
+    service.answers["GET", "/api/v1/queues"] = (503, {"detail": "the status is away"})
+    done = warren("pause", "--list", without="WARREN_ADMIN_KEY")
+    assert (done.returncode, done.out) == (EXIT["unreachable"], "") and "the status is away" in done.err

@@ -136,17 +136,27 @@ static void add_type(struct table *t, struct scan_value pause)
 }
 
 /* A tenant's jobs stay in its own queues. */
-static void add_tenant(struct table *t, struct scan_value tenant)
+static void add_paused(struct table *t, struct scan_value of, const char *name)
 {
-        if (!view_is_true(tenant, "paused"))
+        if (!view_is_true(of, "paused"))
                 return;
         table_row(t);
         table_cell_text(t, "(all)");
-        add_cell(t, tenant, "name", "");
+        add_cell(t, of, name, "");
         table_cell(t, bytes_of_text("paused"), COLOUR_YELLOW);
-        add_age(t, tenant, "paused_at");
+        add_age(t, of, "paused_at");
         table_cell_text(t, "-");
-        add_cell(t, tenant, "paused_by", "");
+        add_cell(t, of, "paused_by", "");
+}
+
+static void add_tenant(struct table *t, struct scan_value tenant)
+{
+        add_paused(t, tenant, "name");
+}
+
+static void add_queue(struct table *t, struct scan_value queue)
+{
+        add_paused(t, queue, "tenant");
 }
 
 static void add_each(struct table *t, const struct http_reply *reply, const char *member,
@@ -161,25 +171,42 @@ static void add_each(struct table *t, const struct http_reply *reply, const char
                 add(t, item.value);
 }
 
-/* Only an admin key reads tenants; without one a tenant's own pause is not listed. */
-static void add_tenants(struct cli *c, struct table *t)
+/* A tenant's own key may not read tenants, but sees in its queues whether it is paused. */
+static enum exit_code add_own(struct cli *c, enum api_role role, struct table *t)
+{
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, role, "/api/v1/queues", &reply);
+
+        if (code == EXIT_DONE)
+                add_each(t, &reply, "queues", add_queue);
+        return code;
+}
+
+static enum exit_code add_tenants(struct cli *c, enum api_role role, struct table *t)
 {
         const char *tenant = cli_option(c, "tenant");
         AUTO_FREE char *path = tenant == NULL ? api_path("/api/v1/tenants")
                                               : api_path("/api/v1/tenants/*", tenant);
+        const struct http_call call = {.method = "GET", .path = path};
+        struct scan_value one;
         struct err e = {0};
         AUTO_REPLY reply = {0};
 
-        if (c->settings.admin_key == NULL || api_read(c, path, &reply, &e) < 0)
-                return;
-        struct scan_value one;
+        if (api_ask(c, role, &call, &reply, &e) < 0)
+                return cli_fail_err(c, &e);
+        if (reply.status == 403)
+                return add_own(c, role, t);
+        if (reply.status >= 300)
+                return api_refusal(c, role, &call, &reply);
         if (tenant == NULL)
                 add_each(t, &reply, "tenants", add_tenant);
         else if (view_find(api_value(&reply), "tenant", &one))
                 add_tenant(t, one);
+        return EXIT_DONE;
 }
 
-static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply)
+static enum exit_code print_pauses(struct cli *c, enum api_role role,
+                                   const struct http_reply *reply)
 {
         static const char *const titles[] = {"TYPE",   "TENANT", "STATE", "SINCE",
                                              "PARKED", "BY",     NULL};
@@ -187,7 +214,9 @@ static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply
         AUTO_BUFFER out = {0};
 
         add_each(t, reply, "pauses", add_type);
-        add_tenants(c, t);
+        enum exit_code code = add_tenants(c, role, t);
+        if (code != EXIT_DONE)
+                return code;
         if (table_rows(t) == 0) {
                 cli_note(c, "nothing is paused");
                 return EXIT_DONE;
@@ -210,7 +239,8 @@ static enum exit_code list_pauses(struct cli *c)
         enum exit_code code = api_get(c, role, path.data, &reply);
         if (code != EXIT_DONE)
                 return code;
-        return c->json ? cli_print_json(c, buffer_bytes(&reply.body)) : print_pauses(c, &reply);
+        return c->json ? cli_print_json(c, buffer_bytes(&reply.body))
+                       : print_pauses(c, role, &reply);
 }
 
 enum exit_code command_pause(struct cli *c)
