@@ -215,6 +215,14 @@ def test_a_search_that_did_not_end(service, warren):
     done = warren("cancel", "--search", "customer 7", "--dry-run")
     assert "more than 3 jobs would be cancelled" in done.err
     assert f"50000 jobs, as far as those created {AT}" in done.err
+    service.answers["POST", CANCEL] = preview(0, more=True, by_status={}, sample=[], search=search)
+    done = warren("cancel", "--search", "customer 7")
+    assert done.returncode == EXIT["usage"], "it asks, though it met none yet"
+    assert done.err.startswith("an unknown number of jobs would be cancelled\n")
+    service.answers["POST", CANCEL] = [service.answers["POST", CANCEL], answer("running", 202)]
+    service.answers["GET", OPERATION] = answer()
+    done = warren("cancel", "--search", "customer 7", "--yes")
+    assert (done.returncode, done.out) == (EXIT["done"], "done: 3 of 3 jobs\n")
 
 
 def test_refusals(service, warren):

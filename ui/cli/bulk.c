@@ -15,11 +15,21 @@
 #include "ui/cli/view.h"
 #include "ui/cli/workers_behind.h"
 
-/* "1 job", "1234 jobs", "more than 100000 jobs". */
+/* A search that ended before all was searched may have met none of those that match. */
+static bool matches_none(struct scan_value preview)
+{
+        return view_int(preview, "count") == 0 && !view_is_true(preview, "more");
+}
+
+/* "1 job", "1234 jobs", "more than 100000 jobs", "an unknown number of jobs". */
 static void add_number(struct scan_value preview, struct buffer *out)
 {
         long long count = (long long)view_int(preview, "count");
 
+        if (count == 0 && !matches_none(preview)) {
+                buffer_add_text(out, "an unknown number of jobs");
+                return;
+        }
         buffer_printf(out, "%s%lld job%s", view_is_true(preview, "more") ? "more than " : "", count,
                       count == 1 ? "" : "s");
 }
@@ -167,7 +177,7 @@ enum exit_code bulk_act(struct cli *c, const struct bulk *bulk)
             !view_add(preview, "token", &token))
                 return cli_fail(c, EXIT_UNREACHABLE, "the gateway's answer has no preview");
         code = show_preview(c, bulk, &reply, preview);
-        if (code != EXIT_DONE || cli_has(c, "dry-run") || view_int(preview, "count") == 0)
+        if (code != EXIT_DONE || cli_has(c, "dry-run") || matches_none(preview))
                 return code;
         code = ask(c, bulk, preview);
         return code == EXIT_DONE ? start(c, bulk, role, token.data) : code;
