@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -23,13 +24,13 @@ LIMITED = (429, {"title": "too many", "status": 429, "detail": "100 operations r
 
 
 class Steps(dict):
-    """A list of answers is given one by one; the last one stays."""
+    """A list of answers is given one by one; the last one stays. A function makes its answer."""
 
     def get(self, key, default=None):
         found = super().get(key, default)
         if isinstance(found, list):
-            return found.pop(0) if len(found) > 1 else found[0]
-        return found
+            found = found.pop(0) if len(found) > 1 else found[0]
+        return found() if callable(found) else found
 
 
 def preview(count=3, **more):
@@ -186,6 +187,18 @@ def test_interrupted(service, warren, words):
         assert [list(json.loads(line)) for line in out.splitlines()] == [["preview"], ["operation"]]
         assert json.loads(err.splitlines()[-1])["exit"] == 130
     assert not [path for _, path in asked(service) if path.endswith("/abort")]
+
+
+def test_interrupted_before_it_is_known_to_have_begun(service, warren):
+    ended = threading.Event()
+    service.answers["POST", CANCEL] = [preview(), lambda: ended.wait(60) and LIMITED]
+    process = warren.start("cancel", "--type", "export", "--yes", stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    until(lambda: len(service.asked) == 2, 30, "it is told to start")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    ended.set()
+    assert process.returncode == -signal.SIGINT
+    assert f"interrupted; it may have begun\n  'warren operation {ID}' shows it" in err and "goes on" not in err
 
 
 def test_ends_that_are_not_whole(service, warren):

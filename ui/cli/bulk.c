@@ -148,13 +148,15 @@ static enum exit_code start(struct cli *c, const struct bulk *bulk, enum api_rol
                 .method = "POST", .path = bulk->path, .body = buffer_bytes(&body)};
         cli_catch_interrupts();
         int asked = api_ask(c, role, &call, &reply, &e);
-        if (*c->stop != 0)
-                return operation_interrupted(c, token);
+        if (asked < 0 && *c->stop != 0)
+                return operation_interrupted(c, token, "it may have begun");
         if (asked == 0 && reply.status < 300)
-                return follow(c, role, token, &reply);
+                return *c->stop != 0 ? operation_interrupted(c, token, "the operation goes on")
+                                     : follow(c, role, token, &reply);
         enum exit_code code = asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, role, &call, &reply);
         if (code == EXIT_UNREACHABLE)
                 cli_note(c, "it may have begun; 'warren operation %s' shows it", token);
+        cli_pass_interrupt_on();
         return code;
 }
 

@@ -117,12 +117,12 @@ void operations_will_follow(struct cli *c)
         c->stop = cli_interrupt();
 }
 
-enum exit_code operation_interrupted(const struct cli *c, const char *id)
+enum exit_code operation_interrupted(const struct cli *c, const char *id, const char *state)
 {
         cli_fail(c, EXIT_INTERRUPTED,
-                 "interrupted; the operation goes on\n"
+                 "interrupted; %s\n"
                  "  'warren operation %s' shows it, with --abort it ends",
-                 id);
+                 state, id);
         cli_pass_interrupt_on();
         return EXIT_INTERRUPTED;
 }
@@ -168,7 +168,7 @@ enum exit_code operation_follow(struct cli *c, enum api_role role, const char *i
         enum exit_code code = follow(c, role, &call, &p, &reply);
         progress_clear(&p);
         if (code == EXIT_INTERRUPTED)
-                return operation_interrupted(c, id);
+                return operation_interrupted(c, id, "the operation goes on");
         if (code != EXIT_DONE) {
                 cli_note(c, "the operation may go on; 'warren operation %s' shows it", id);
                 return code;

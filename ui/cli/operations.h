@@ -13,6 +13,6 @@
 enum exit_code operation_follow(struct cli *c, enum api_role role, const char *id) MUST_CHECK;
 /* Calls of the gateway end at Ctrl-C, once cli_catch_interrupts was called. */
 void operations_will_follow(struct cli *c);
-/* Tells the user that Ctrl-C came and the operation goes on, and ends the process by the signal.
- * Returns EXIT_INTERRUPTED when none came. */
-enum exit_code operation_interrupted(const struct cli *c, const char *id);
+/* Tells the user that Ctrl-C came and the operation's state, "the operation goes on", and ends the
+ * process by the signal. Returns EXIT_INTERRUPTED when none came. */
+enum exit_code operation_interrupted(const struct cli *c, const char *id, const char *state);
