@@ -67,6 +67,16 @@ def test_run_now(cli):
     assert done.returncode == EXIT["refused"] and done.stdout == "" and "ended" in done.stderr
 
 
+def test_run_now_of_one_that_fails(cli):
+    """Exit code 1: no act was refused."""
+    dies = cli.json("submit", "fail", '{"permanent": true}', "--delay", "1h")["id"]
+    done = cli("run-now", dies, delayed(cli), "--wait")
+    assert done.returncode == EXIT["failed"], done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()[2:]] == ["dead", "completed"]
+    done = cli("run-now", UNKNOWN, delayed(cli), "--wait")
+    assert done.returncode == EXIT["refused"] and done.stdout.splitlines()[-1].endswith("completed")
+
+
 def test_reschedule_and_priority(cli):
     id = delayed(cli)
     done = cli("reschedule", id, "--in", "2h")

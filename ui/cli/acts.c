@@ -124,44 +124,51 @@ static enum exit_code wait_for_end(struct cli *c, const char *id, const char *wa
         return code == EXIT_DONE && fails ? EXIT_JOB_FAILED : code;
 }
 
-/* What is known of all words so far. */
-struct outcome {
-        int done;
-        enum exit_code worst;
-};
-
-static void note(struct outcome *o, enum exit_code code)
+/* Of one job its own code; of several: all or none, their highest; else EXIT_REFUSED. */
+static enum exit_code code_of_all(const enum exit_code *codes, int count)
 {
-        o->done += code == EXIT_DONE;
-        o->worst = code > o->worst ? code : o->worst;
+        enum exit_code worst = EXIT_DONE;
+        int done = 0;
+
+        for (int i = 0; i < count; i++) {
+                done += codes[i] == EXIT_DONE;
+                worst = codes[i] > worst ? codes[i] : worst;
+        }
+        return done > 0 && worst != EXIT_DONE ? EXIT_REFUSED : worst;
 }
 
-/* Of one job its own code; of several: all or none, their highest; else EXIT_REFUSED. */
-static enum exit_code outcome_of(const struct outcome *o)
+/* Waits for those of the words' jobs whose act was done. The highest code. */
+static enum exit_code wait_for_words(struct cli *c, const enum exit_code *codes, const char *wanted)
 {
-        return o->done > 0 && o->worst != EXIT_DONE ? EXIT_REFUSED : o->worst;
+        enum exit_code worst = EXIT_DONE;
+
+        for (int i = 0; i < c->arguments.word_count; i++) {
+                if (codes[i] != EXIT_DONE)
+                        continue;
+                c->about = c->arguments.word_count > 1 ? cli_word(c, i) : NULL;
+                enum exit_code code = wait_for_end(c, cli_word(c, i), wanted);
+                worst = code > worst ? code : worst;
+        }
+        return worst;
 }
 
 /* Acts on each word's job, and with --wait waits then for those it acted on. wanted: the status in
- * which they are to end. */
+ * which they are to end: the exit code tells it unless an act was refused. */
 static enum exit_code act_on_words(struct cli *c, const struct act *act, const char *wanted)
 {
         const int count = c->arguments.word_count;
         enum exit_code codes[WORDS_MAX];
-        struct outcome o = {.done = 0, .worst = EXIT_DONE};
+        enum exit_code ended = EXIT_DONE;
 
         for (int i = 0; i < count; i++) {
                 c->about = count > 1 ? cli_word(c, i) : NULL;
                 codes[i] = act_on(c, act, cli_word(c, i));
         }
-        for (int i = 0; i < count; i++) {
-                c->about = count > 1 ? cli_word(c, i) : NULL;
-                if (codes[i] == EXIT_DONE && wanted != NULL && cli_has(c, "wait"))
-                        codes[i] = wait_for_end(c, cli_word(c, i), wanted);
-                note(&o, codes[i]);
-        }
+        if (wanted != NULL && cli_has(c, "wait"))
+                ended = wait_for_words(c, codes, wanted);
         c->about = NULL;
-        return outcome_of(&o);
+        enum exit_code acted = code_of_all(codes, count);
+        return acted != EXIT_DONE ? acted : ended;
 }
 
 /* The name of an option that selects jobs, or NULL; --tenant does not select of itself. */
