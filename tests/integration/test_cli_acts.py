@@ -131,3 +131,25 @@ def test_of_another_tenant(warren, cli):
     assert cli("cancel", one, "--tenant", "other").returncode == EXIT["done"]
     assert cli("reschedule", two, "--in", "2h", "--tenant", "other").returncode == EXIT["done"]
     assert cli("cancel", two, WARREN_API_KEY=None).returncode == EXIT["done"]
+
+
+@pytest.mark.parametrize("words", [
+    ("get",), ("get", "--events"), ("get", "--attempts", "--json"), ("why",), ("find",)])
+def test_reading_of_another_tenant(warren, cli, words):
+    """What may be acted on with --tenant may be read with it, and without WARREN_API_KEY."""
+    id = delayed(Cli(warren, warren.tenant("other").key, cli.env["HOME"]))
+    until(lambda: cli("get", id, "--tenant", "other").returncode == EXIT["done"], 30, "the job is known")
+    verb, *options = words
+    assert cli(verb, id, *options).returncode == EXIT["not found"]
+    assert cli(verb, id, *options, "--tenant", "acme").returncode == EXIT["not found"], "it is not acme's"
+    for done in cli(verb, id, *options, "--tenant", "other"), cli(verb, id, *options, WARREN_API_KEY=None):
+        assert done.returncode == EXIT["done"] and done.stdout, done.stderr
+    done = cli(verb, id, *options, "--tenant", "other", WARREN_ADMIN_KEY=None)
+    assert done.returncode == EXIT["not allowed"] and "WARREN_ADMIN_KEY is not set" in done.stderr
+
+
+def test_what_is_suggested_of_a_tenant(warren, cli):
+    """The next command needs the same --tenant."""
+    id = delayed(Cli(warren, warren.tenant("other").key, cli.env["HOME"]))
+    done = until(lambda: (listed := cli("list", "--tenant", "other")) and id in listed.stdout and listed, 30, "listed")
+    assert done.stderr == f"next: warren get {id} --tenant other\n"

@@ -48,10 +48,13 @@ def service():
 
 @pytest.fixture()
 def warren(service, tmp_path):
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WARREN_URL": service.url,
-           "WARREN_API_KEY": "wk_user"}
-    return lambda *words: subprocess.run([BIN / "warren", *words], env=env, text=True, timeout=60,
-                                         capture_output=True, check=False)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WARREN_URL": service.url}
+
+    def run(*words, keys=("API",)):
+        given = {f"WARREN_{name}_KEY": f"wk_{name}" for name in keys}
+        return subprocess.run([BIN / "warren", *words], env=env | given, text=True, timeout=60,
+                              capture_output=True, check=False)
+    return run
 
 
 def cells(done):
@@ -73,7 +76,25 @@ def test_what_is_asked(service, warren, words, path, answer):
     assert json.loads(done.stdout) == answer
     (asked,) = service.asked
     assert (asked["method"], asked["path"]) == ("GET", "/api/v1" + path.split("?")[0])
-    assert asked["headers"]["Authorization"] == "Bearer wk_user"
+    assert asked["headers"]["Authorization"] == "Bearer wk_API"
+
+
+@pytest.mark.parametrize("words, path", [
+    (["list"], "/jobs"), (["get", ID, "--events"], f"/jobs/{ID}/events"), (["why", ID], f"/jobs/{ID}/why"),
+    (["find", ID], "/lookup"), (["queues"], "/queues"), (["stats"], "/stats"), (["audit"], "/audit"),
+    (["type", "list"], "/types"), (["type", "show", "mail"], "/types/mail"), (["operations"], "/operations"),
+    (["pause", "--list"], "/pauses"), (["dlq", "list"], "/dlq"), (["dlq", "show", ID], f"/dlq/{ID}"),
+    (["dlq", "requeue", ID], f"/dlq/{ID}/requeue"), (["cancel", ID], f"/jobs/{ID}/cancel"),
+])
+def test_which_key_is_taken(service, warren, words, path):
+    """With --tenant the admin's, else the user's; the other one when that is not given."""
+    for tenant, keys, want in [([], ["API", "ADMIN"], "API"), (["--tenant", "acme"], ["API", "ADMIN"], "ADMIN"),
+                               ([], ["ADMIN"], "ADMIN"), (["--tenant", "acme"], ["API"], "API")]:
+        service.asked.clear()
+        warren(*words, *tenant, "--json", keys=keys)
+        (asked,) = service.asked
+        assert (asked["path"], asked["headers"]["Authorization"]) == ("/api/v1" + path, f"Bearer wk_{want}")
+        assert ("tenant=acme" in asked["query"]) == bool(tenant)
 
 
 def test_why_is_shown(service, warren):

@@ -343,7 +343,6 @@ def test_pauses(service, warren):
     assert [row[:3] for row in rows] == [["export", "(all)", "paused"], ["mail", "acme", "resumed"],
                                          ["(all)", "beta", "paused"]]
     assert [row[-3] for row in rows] == ["1200", "3", "-"]
-    assert {one["headers"]["Authorization"] for one in service.asked} == {"Bearer wk_admin"}
     service.answers["GET", "/api/v1/tenants/beta"] = (200, {"tenant": {
         "name": "beta", "paused": True, "paused_at": AT, "paused_by": "key k1"}, "keys": []})
     assert "beta" in warren("pause", "--list", "--tenant", "beta").out

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/base/json_write.h"
-#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/bulk.h"
 #include "ui/cli/jobs.h"
@@ -15,8 +14,7 @@
 /* What is asked of each job. */
 struct act {
         const char *method;
-        const char *path;   /* "/api/v1/jobs/<id>/cancel", * for the id */
-        const char *tenant; /* --tenant, or NULL */
+        const char *path; /* "/api/v1/jobs/<id>/cancel", * for the id */
         struct bytes body;
         api_show_fn *show; /* NULL: the answer is empty */
 };
@@ -89,13 +87,10 @@ static enum exit_code print_forgotten(const struct cli *c, const char *id)
 
 static enum exit_code act_on(struct cli *c, const struct act *act, const char *id)
 {
-        AUTO_FREE char *job = api_path(act->path, id);
-        AUTO_FREE char *query =
-                act->tenant == NULL ? xasprintf("%s", "") : api_path("?tenant=*", act->tenant);
-        AUTO_FREE char *path = xasprintf("%s%s", job, query);
+        AUTO_FREE char *path = api_path_tenant(c, act->path, id);
         AUTO_REPLY reply = {0};
         const struct http_call call = {.method = act->method, .path = path, .body = act->body};
-        enum exit_code code = api_call(c, api_role_of_act(c), &call, &reply);
+        enum exit_code code = api_call(c, API_USER, &call, &reply);
 
         if (code != EXIT_DONE)
                 return code;
@@ -108,7 +103,7 @@ static enum exit_code wait_for_end(struct cli *c, const char *id, const char *wa
 {
         AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
-        enum exit_code code = job_wait(c, api_role_of_act(c), id, &reply);
+        enum exit_code code = job_wait(c, id, &reply);
 
         if (code != EXIT_DONE)
                 return code;
@@ -208,10 +203,8 @@ static enum exit_code act_by(struct cli *c, const struct act *act, const struct 
 enum exit_code command_cancel(struct cli *c)
 {
         static const struct bulk bulk = {"/api/v1/jobs/cancel", "would be cancelled", "Cancel %s"};
-        const struct act act = {.method = "POST",
-                                .path = "/api/v1/jobs/*/cancel",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = show_cancelled};
+        const struct act act = {
+                .method = "POST", .path = "/api/v1/jobs/*/cancel", .show = show_cancelled};
 
         return act_by(c, &act, &bulk, "cancelled");
 }
@@ -219,30 +212,23 @@ enum exit_code command_cancel(struct cli *c)
 enum exit_code command_run_now(struct cli *c)
 {
         static const struct bulk bulk = {"/api/v1/jobs/run-now", "would start now", "Start %s now"};
-        const struct act act = {.method = "POST",
-                                .path = "/api/v1/jobs/*/run-now",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = show_moved};
+        const struct act act = {
+                .method = "POST", .path = "/api/v1/jobs/*/run-now", .show = show_moved};
 
         return act_by(c, &act, &bulk, "completed");
 }
 
 enum exit_code command_retry(struct cli *c)
 {
-        const struct act act = {.method = "POST",
-                                .path = "/api/v1/jobs/*/retry",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = show_retried};
+        const struct act act = {
+                .method = "POST", .path = "/api/v1/jobs/*/retry", .show = show_retried};
 
         return act_on_words(c, &act, NULL);
 }
 
 enum exit_code command_forget(struct cli *c)
 {
-        const struct act act = {.method = "DELETE",
-                                .path = "/api/v1/jobs/*",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = NULL};
+        const struct act act = {.method = "DELETE", .path = "/api/v1/jobs/*", .show = NULL};
 
         return act_on_words(c, &act, NULL);
 }
@@ -250,11 +236,8 @@ enum exit_code command_forget(struct cli *c)
 /* One job, with a body. */
 static enum exit_code change(struct cli *c, struct bytes body)
 {
-        const struct act act = {.method = "PATCH",
-                                .path = "/api/v1/jobs/*",
-                                .tenant = cli_option(c, "tenant"),
-                                .body = body,
-                                .show = show_moved};
+        const struct act act = {
+                .method = "PATCH", .path = "/api/v1/jobs/*", .body = body, .show = show_moved};
 
         return act_on(c, &act, cli_word(c, 0));
 }

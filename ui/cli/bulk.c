@@ -124,18 +124,16 @@ static enum exit_code ask(const struct cli *c, const struct bulk *bulk, struct s
         return confirm(c, question.data, view_int(preview, "count"));
 }
 
-static enum exit_code follow(struct cli *c, enum api_role role, const char *id,
-                             const struct http_reply *started)
+static enum exit_code follow(struct cli *c, const char *id, const struct http_reply *started)
 {
         enum exit_code code = c->json ? cli_print_json(c, buffer_bytes(&started->body)) : EXIT_DONE;
 
         workers_behind_warn(c, api_value(started));
-        return code == EXIT_DONE ? operation_follow(c, role, id) : code;
+        return code == EXIT_DONE ? operation_follow(c, id) : code;
 }
 
 /* The token of the preview is the operation's id. */
-static enum exit_code start(struct cli *c, const struct bulk *bulk, enum api_role role,
-                            const char *token)
+static enum exit_code start(struct cli *c, const struct bulk *bulk, const char *token)
 {
         struct err e = {0};
         AUTO_BUFFER body = {0};
@@ -147,22 +145,22 @@ static enum exit_code start(struct cli *c, const struct bulk *bulk, enum api_rol
         const struct http_call call = {
                 .method = "POST", .path = bulk->path, .body = buffer_bytes(&body)};
         cli_catch_interrupts();
-        int asked = api_ask(c, role, &call, &reply, &e);
+        int asked = api_ask(c, API_USER, &call, &reply, &e);
         if (asked < 0 && *c->stop != 0)
                 return operation_interrupted(c, token, "it may have begun");
         if (asked == 0 && reply.status < 300)
                 return *c->stop != 0 ? operation_interrupted(c, token, "the operation goes on")
-                                     : follow(c, role, token, &reply);
-        enum exit_code code = asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, role, &call, &reply);
+                                     : follow(c, token, &reply);
+        enum exit_code code =
+                asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, API_USER, &call, &reply);
         if (code == EXIT_UNREACHABLE)
-                cli_note(c, "it may have begun; 'warren operation %s' shows it", token);
+                operation_note_unsure(c, token, "it may have begun");
         cli_pass_interrupt_on();
         return code;
 }
 
 enum exit_code bulk_act(struct cli *c, const struct bulk *bulk)
 {
-        enum api_role role = api_role_of_act(c);
         struct scan_value preview;
         AUTO_BUFFER path = {0};
         AUTO_BUFFER token = {0};
@@ -172,7 +170,7 @@ enum exit_code bulk_act(struct cli *c, const struct bulk *bulk)
         buffer_add_text(&path, bulk->path);
         api_query_options(&path, &c->arguments);
         const struct http_call call = {.method = "POST", .path = path.data};
-        enum exit_code code = api_call(c, role, &call, &reply);
+        enum exit_code code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE)
                 return code;
         if (!view_find(api_value(&reply), "preview", &preview) ||
@@ -182,5 +180,5 @@ enum exit_code bulk_act(struct cli *c, const struct bulk *bulk)
         if (code != EXIT_DONE || cli_has(c, "dry-run") || matches_none(preview))
                 return code;
         code = ask(c, bulk, preview);
-        return code == EXIT_DONE ? start(c, bulk, role, token.data) : code;
+        return code == EXIT_DONE ? start(c, bulk, token.data) : code;
 }

@@ -22,7 +22,8 @@ struct table *listing_table(struct scan_value answer, const char *member,
         return TAKE(t);
 }
 
-static void suggest_next(const struct http_reply *reply, const struct listing *l)
+static void suggest_next(const struct cli *c, const struct http_reply *reply,
+                         const struct listing *l)
 {
         struct scan_value list;
         struct scan_item first;
@@ -41,6 +42,7 @@ static void suggest_next(const struct http_reply *reply, const struct listing *l
         for (const char *const *command = l->next; *command != NULL; command++) {
                 buffer_printf(&line, "%s warren %s ", command == l->next ? "" : ",", *command);
                 show_text(&line, buffer_bytes(&name));
+                cli_add_tenant(c, &line);
         }
         fprintf(stderr, "%s\n", line.data);
 }
@@ -59,7 +61,7 @@ enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
                 buffer_printf(&out, "more: --cursor %s\n", cursor.data);
         enum exit_code code = cli_print(c, buffer_bytes(&out));
         if (code == EXIT_DONE && cli_has_reader())
-                suggest_next(reply, l);
+                suggest_next(c, reply, l);
         return code;
 }
 

@@ -98,7 +98,7 @@ static enum exit_code set_pause(struct cli *c, const char *verb, api_show_fn *sh
         if (code != EXIT_DONE)
                 return code;
         AUTO_FREE char *path = path_of(c, verb);
-        return api_show(c, cli_has(c, "all-tenants") ? API_ADMIN : api_role_of_act(c),
+        return api_show(c, cli_has(c, "all-tenants") ? API_ADMIN : API_USER,
                         &(struct http_call){.method = "POST", .path = path}, show);
 }
 
@@ -172,17 +172,17 @@ static void add_each(struct table *t, const struct http_reply *reply, const char
 }
 
 /* A tenant's own key may not read tenants, but sees in its queues whether it is paused. */
-static enum exit_code add_own(struct cli *c, enum api_role role, struct table *t)
+static enum exit_code add_own(struct cli *c, struct table *t)
 {
         AUTO_REPLY reply = {0};
-        enum exit_code code = api_get(c, role, "/api/v1/queues", &reply);
+        enum exit_code code = api_get(c, API_USER, "/api/v1/queues", &reply);
 
         if (code == EXIT_DONE)
                 add_each(t, &reply, "queues", add_queue);
         return code;
 }
 
-static enum exit_code add_tenants(struct cli *c, enum api_role role, struct table *t)
+static enum exit_code add_tenants(struct cli *c, struct table *t)
 {
         const char *tenant = cli_option(c, "tenant");
         AUTO_FREE char *path = tenant == NULL ? api_path("/api/v1/tenants")
@@ -192,12 +192,12 @@ static enum exit_code add_tenants(struct cli *c, enum api_role role, struct tabl
         struct err e = {0};
         AUTO_REPLY reply = {0};
 
-        if (api_ask(c, role, &call, &reply, &e) < 0)
+        if (api_ask(c, API_USER, &call, &reply, &e) < 0)
                 return cli_fail_err(c, &e);
         if (reply.status == 403)
-                return add_own(c, role, t);
+                return add_own(c, t);
         if (reply.status >= 300)
-                return api_refusal(c, role, &call, &reply);
+                return api_refusal(c, API_USER, &call, &reply);
         if (tenant == NULL)
                 add_each(t, &reply, "tenants", add_tenant);
         else if (view_find(api_value(&reply), "tenant", &one))
@@ -205,8 +205,7 @@ static enum exit_code add_tenants(struct cli *c, enum api_role role, struct tabl
         return EXIT_DONE;
 }
 
-static enum exit_code print_pauses(struct cli *c, enum api_role role,
-                                   const struct http_reply *reply)
+static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply)
 {
         static const char *const titles[] = {"TYPE",   "TENANT", "STATE", "SINCE",
                                              "PARKED", "BY",     NULL};
@@ -214,7 +213,7 @@ static enum exit_code print_pauses(struct cli *c, enum api_role role,
         AUTO_BUFFER out = {0};
 
         add_each(t, reply, "pauses", add_type);
-        enum exit_code code = add_tenants(c, role, t);
+        enum exit_code code = add_tenants(c, t);
         if (code != EXIT_DONE)
                 return code;
         if (table_rows(t) == 0) {
@@ -225,10 +224,8 @@ static enum exit_code print_pauses(struct cli *c, enum api_role role,
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* Of all tenants with an admin key. */
 static enum exit_code list_pauses(struct cli *c)
 {
-        enum api_role role = c->settings.admin_key != NULL ? API_ADMIN : API_USER;
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 
@@ -236,11 +233,10 @@ static enum exit_code list_pauses(struct cli *c)
                 return cli_fail(c, EXIT_USAGE, "--list takes --tenant only");
         buffer_add_text(&path, "/api/v1/pauses");
         api_query_options(&path, &c->arguments);
-        enum exit_code code = api_get(c, role, path.data, &reply);
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
         if (code != EXIT_DONE)
                 return code;
-        return c->json ? cli_print_json(c, buffer_bytes(&reply.body))
-                       : print_pauses(c, role, &reply);
+        return c->json ? cli_print_json(c, buffer_bytes(&reply.body)) : print_pauses(c, &reply);
 }
 
 enum exit_code command_pause(struct cli *c)

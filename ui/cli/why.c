@@ -123,7 +123,7 @@ static void show_why(const struct cli *c, struct scan_value answer, struct buffe
 
 enum exit_code command_why(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*/why", cli_word(c, 0));
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/why", cli_word(c, 0));
 
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path}, show_why);
 }
