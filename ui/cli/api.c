@@ -52,22 +52,37 @@ void api_close(struct cli *c)
         http_client_destroy(&c->clients[API_ADMIN]);
 }
 
-int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
-            struct http_reply *reply, struct err *e)
+/* 0: reply holds the answer, whatever its body is. */
+static int exchange(struct cli *c, enum api_role role, const struct http_call *call,
+                    struct http_reply *reply, struct err *e)
 {
         struct http_client *client = client_of(c, role, e);
-        struct scan_fault fault;
 
         if (client == NULL)
                 return err_wrap(e, "WARREN_URL");
         if (http_client_call(client, call, reply, e) < 0)
                 return err_wrap(e, "gateway at %s", c->settings.url);
+        return 0;
+}
+
+static int check_json(const struct cli *c, const struct http_reply *reply, struct err *e)
+{
+        struct scan_fault fault;
+
         if (reply->body.length > 0 &&
             scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
                 return err_set(e, ERR_PROTOCOL,
                                "%s answered %d without JSON: it is not a Warren gateway",
                                c->settings.url, reply->status);
         return 0;
+}
+
+int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
+            struct http_reply *reply, struct err *e)
+{
+        if (exchange(c, role, call, reply, e) < 0)
+                return -1;
+        return check_json(c, reply, e);
 }
 
 int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e)
@@ -281,6 +296,18 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
         if (reply->status < 200 || reply->status > 299)
                 return api_refusal(c, role, call, reply);
         return EXIT_DONE;
+}
+
+enum exit_code api_get_bytes(struct cli *c, const struct http_call *call, struct http_reply *reply)
+{
+        struct err e = {0};
+
+        if (exchange(c, API_USER, call, reply, &e) < 0)
+                return cli_fail_err(c, &e);
+        if (reply->status == 200)
+                return EXIT_DONE;
+        return check_json(c, reply, &e) < 0 ? cli_fail_err(c, &e)
+                                            : api_refusal(c, API_USER, call, reply);
 }
 
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,

@@ -26,6 +26,9 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
                         struct http_reply *reply) MUST_CHECK;
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
                        struct http_reply *reply) MUST_CHECK;
+/* As api_call, of an answer that need not be JSON. */
+enum exit_code api_get_bytes(struct cli *c, const struct http_call *call,
+                             struct http_reply *reply) MUST_CHECK;
 /* Adds an answer as text for people. */
 typedef void api_show_fn(const struct cli *c, struct scan_value answer, struct buffer *out);
 /* Prints the answer: unchanged with --json, else what show adds. */

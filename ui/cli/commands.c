@@ -61,6 +61,7 @@ static const struct option get_options[] = {
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"attempts", .help = "with --json: print its attempts instead of the job"},
         {"events", .help = "print its events instead of the job"},
+        {"payload", .help = "print its payload instead of the job, as it was submitted"},
         {"tenant", "NAME", .help = "the job is " OF_TENANT},
         {0},
 };

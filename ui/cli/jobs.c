@@ -344,6 +344,42 @@ static enum exit_code print_events(struct cli *c, const char *id)
                         show_events);
 }
 
+static enum exit_code check_payload_alone(const struct cli *c)
+{
+        static const char *const others[] = {"wait", "attempts", "events"};
+
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                if (cli_has(c, others[i]))
+                        return cli_fail(c, EXIT_USAGE, "--payload and --%s exclude each other",
+                                        others[i]);
+        }
+        return EXIT_DONE;
+}
+
+/* The bytes as they are, but where a terminal would obey them. */
+static enum exit_code print_payload(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/payload", id);
+        const struct http_call call = {
+                .method = "GET", .path = path, .keep_header = "Warren-Masked"};
+        AUTO_BUFFER shown = {0};
+        AUTO_REPLY reply = {0};
+        enum exit_code code = check_payload_alone(c);
+
+        if (code == EXIT_DONE)
+                code = api_get_bytes(c, &call, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (reply.kept[0] != '\0')
+                fprintf(stderr, "masked values: %s; a key with the scope 'operate' sees them\n",
+                        reply.kept);
+        if (!c->terminal)
+                return cli_print(c, buffer_bytes(&reply.body));
+        show_block(&shown, buffer_bytes(&reply.body));
+        buffer_add_char(&shown, '\n');
+        return cli_print(c, buffer_bytes(&shown));
+}
+
 static enum exit_code print_job(struct cli *c, const char *id, const struct http_reply *reply)
 {
         enum exit_code code = api_print(c, reply, job_show);
@@ -365,6 +401,8 @@ enum exit_code command_get(struct cli *c)
         const char *id = cli_word(c, 0);
         AUTO_REPLY reply = {0};
 
+        if (cli_has(c, "payload"))
+                return print_payload(c, id);
         if (cli_has(c, "events"))
                 return print_events(c, id);
         if (c->json && cli_has(c, "attempts"))
