@@ -11,8 +11,8 @@
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/confirm.h"
+#include "ui/cli/listing.h"
 #include "ui/cli/operations.h"
-#include "ui/cli/view.h"
 #include "ui/cli/workers_behind.h"
 
 /* A search that ended before all was searched may have met none of those that match. */
@@ -61,16 +61,10 @@ static void add_table(const struct cli *c, struct scan_value preview, const char
 /* A search for a text ends after some seconds. */
 static void add_search(struct scan_value preview, struct buffer *out)
 {
-        AUTO_BUFFER jobs = {0};
-        AUTO_BUFFER until = {0};
+        AUTO_BUFFER text = {0};
 
-        if (view_is_true(preview, "search.complete") || !view_add(preview, "search.jobs", &jobs) ||
-            !view_add(preview, "search.until", &until))
-                return;
-        buffer_printf(out,
-                      "\nthe count searched %s jobs, as far as those created %s; the operation "
-                      "searches all\n",
-                      jobs.data, until.data);
+        if (listing_add_search(preview, &text))
+                buffer_printf(out, "\n%s; the operation searches all\n", text.data);
 }
 
 static void add_sample(struct scan_value preview, struct buffer *out)

@@ -2,22 +2,9 @@
  *
  * pauses.c: pause, resume.
  */
-#include <stdio.h>
-
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/table.h"
 #include "ui/cli/view.h"
-
-/* The member as text, `none` when it is null or absent. */
-static void add_or(struct scan_value of, const char *member, const char *none, struct buffer *out)
-{
-        AUTO_BUFFER text = {0};
-
-        if (!view_add(of, member, &text) || text.length == 0)
-                buffer_add_text(&text, none);
-        show_text(out, buffer_bytes(&text));
-}
 
 /* "type export of tenant acme", "type export of all tenants" */
 static void add_subject(const struct cli *c, struct scan_value pause, struct buffer *out)
@@ -110,14 +97,6 @@ static void add_age(struct table *t, struct scan_value of, const char *member)
         table_cell(t, buffer_bytes(&text), COLOUR_NONE);
 }
 
-static void add_cell(struct table *t, struct scan_value of, const char *member, const char *none)
-{
-        AUTO_BUFFER text = {0};
-
-        add_or(of, member, none, &text);
-        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
-}
-
 /* One that is over is listed for the jobs that it left in its parked queue. */
 static void add_type(struct table *t, struct scan_value pause)
 {
@@ -126,13 +105,13 @@ static void add_type(struct table *t, struct scan_value pause)
         if (!paused && view_int(pause, "parked") == 0)
                 return;
         table_row(t);
-        add_cell(t, pause, "type", "(all)");
-        add_cell(t, pause, "tenant", "(all)");
+        view_cell(t, pause, "type", "(all)");
+        view_cell(t, pause, "tenant", "(all)");
         table_cell(t, bytes_of_text(paused ? "paused" : "resumed"),
                    paused ? COLOUR_YELLOW : COLOUR_NONE);
         add_age(t, pause, "since");
-        add_cell(t, pause, "parked", "-");
-        add_cell(t, pause, "by", "");
+        view_cell(t, pause, "parked", "-");
+        view_cell(t, pause, "by", "");
 }
 
 /* A tenant's jobs stay in its own queues. */
@@ -142,11 +121,11 @@ static void add_paused(struct table *t, struct scan_value of, const char *name)
                 return;
         table_row(t);
         table_cell_text(t, "(all)");
-        add_cell(t, of, name, "");
+        view_cell(t, of, name, "");
         table_cell(t, bytes_of_text("paused"), COLOUR_YELLOW);
         add_age(t, of, "paused_at");
         table_cell_text(t, "-");
-        add_cell(t, of, "paused_by", "");
+        view_cell(t, of, "paused_by", "");
 }
 
 static void add_tenant(struct table *t, struct scan_value tenant)
