@@ -14,7 +14,8 @@ from harness.broker import BIN
 ID = "0190a000-0000-7000-8000-000000000001"
 WHY = {"id": ID, "status": "pending", "code": "no_slot", "since": "2026-01-01T00:00:00.000Z", "next": None,
        "text": "all 5 slots of tenant acme are in use", "also": ["behind"],
-       "evidence": {"limit": 5, "free": None, "running": 5, "holders_left_out": 0, "lanes": {"high": 3, "low": 1},
+       "evidence": {"limit": 5, "free": None, "running": 5, "ahead": 0,
+                    "ahead_is_capped": False, "holders_left_out": 0, "lanes": {"high": 3, "low": 1},
                     "holders": [{"id": ID[:-1] + "2", "tenant": "acme", "type": "export",
                                  "worker": "host-a/4711", "started_at": "2026-01-01T00:00:00.000Z",
                                  "timeout_ms": 600000}]}}
@@ -103,9 +104,10 @@ def test_why_is_shown(service, warren):
     assert done.stdout.startswith("all 5 slots of tenant acme are in use\n\n")
     lines = [" ".join(line) for line in cells(done)]
     for line in (f"job {ID}", "status pending", "code no_slot", "also behind", "limit 5", "running 5",
-                 "holders left out 0", "lanes high 3, low 1"):
+                 "ahead 0", "lanes high 3, low 1"):
         assert line in lines, done.stdout
-    assert not [line for line in lines if line.startswith("free")], "what is null is left out"
+    assert not [line for line in lines if line.startswith(("free", "ahead is capped", "holders left out"))], (
+        "what says nothing is left out")
     assert lines[-2] == "HOLDER TENANT TYPE STARTED TIMEOUT WORKER"
     assert lines[-1].startswith(f"{ID[:-1]}2 acme export") and lines[-1].endswith("host-a/4711")
 
