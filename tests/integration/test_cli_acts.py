@@ -154,3 +154,4 @@ def test_what_is_suggested_of_a_tenant(warren, cli):
     id = delayed(Cli(warren, warren.tenant("other").key, cli.env["HOME"]))
     done = until(lambda: (listed := cli("list", "--tenant", "other")) and id in listed.stdout and listed, 30, "listed")
     assert done.stderr == f"next: warren get {id} --tenant other\n"
+    assert cli("list", "--tenant", "*").stderr == f"next: warren get {id} --tenant '*'\n"

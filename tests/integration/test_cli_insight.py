@@ -14,7 +14,7 @@ from harness.broker import BIN
 ID = "0190a000-0000-7000-8000-000000000001"
 WHY = {"id": ID, "status": "pending", "code": "no_slot", "since": "2026-01-01T00:00:00.000Z", "next": None,
        "text": "all 5 slots of tenant acme are in use", "also": ["behind"],
-       "evidence": {"limit": 5, "free": None, "running": 5, "ahead": 0,
+       "evidence": {"limit": 5, "free": None, "running": 5, "ahead": 0, "version": 3,
                     "ahead_is_capped": False, "holders_left_out": 0, "lanes": {"high": 3, "low": 1},
                     "holders": [{"id": ID[:-1] + "2", "tenant": "acme", "type": "export",
                                  "worker": "host-a/4711", "started_at": "2026-01-01T00:00:00.000Z",
@@ -31,7 +31,7 @@ QUEUES = {"next_cursor": "acme", "queues": [
     {"tenant": "acme", "paused": True, "lanes": [LANE, dict(LANE, lane="low", ready=0, running=0, waiting=0)],
      "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19},
     {"tenant": "idle", "paused": False, "lanes": [dict(LANE, ready=None, running=0, waiting=0)],
-     "slots": None, "rate": None, "drain_seconds": None}]}
+     "slots": None, "rate": None, "drain_seconds": 0}]}
 
 TIMES = {"p50": 30, "p95": 61, "p99": 120}
 BUCKET = {"at": "2026-01-01T00:00:00.000Z", "submitted": 12, "completed": 11, "failed_attempts": 1, "retried": 1,
@@ -106,8 +106,8 @@ def test_why_is_shown(service, warren):
     for line in (f"job {ID}", "status pending", "code no_slot", "also behind", "limit 5", "running 5",
                  "ahead 0", "lanes high 3, low 1"):
         assert line in lines, done.stdout
-    assert not [line for line in lines if line.startswith(("free", "ahead is capped", "holders left out"))], (
-        "what says nothing is left out")
+    nothing = ("free", "version", "ahead is capped", "holders left out")
+    assert not [line for line in lines if line.startswith(nothing)], "what says nothing is left out"
     assert lines[-2] == "HOLDER TENANT TYPE STARTED TIMEOUT WORKER"
     assert lines[-1].startswith(f"{ID[:-1]}2 acme export") and lines[-1].endswith("host-a/4711")
 
@@ -139,9 +139,9 @@ def test_workers_are_shown(service, warren):
 def test_queues_are_shown(service, warren):
     service.answers["GET", "/api/v1/queues"] = (200, QUEUES)
     shown = cells(warren("queues"))
-    assert shown[0] == ["TENANT", "LANE", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
-    assert " ".join(shown[1]) == "acme (paused) high 40 5 - 5 of 5 3 left of 10/1m 19s"
-    assert " ".join(shown[2]) == "idle - - - - - - -"
+    assert shown[0] == ["TENANT", "LANE", "WAITING", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
+    assert " ".join(shown[1]) == "acme (paused) high 41 40 5 - 5 of 5 3 left of 10/1m 19s"
+    assert " ".join(shown[2]) == "idle - - - - - - - -"
     assert " ".join(shown[3]) == "more: --cursor acme"
     assert len(shown) == 4
 

@@ -346,6 +346,7 @@ def test_pauses(service, warren):
     service.answers["GET", "/api/v1/tenants/beta"] = (200, {"tenant": {
         "name": "beta", "paused": True, "paused_at": AT, "paused_by": "key k1"}, "keys": []})
     assert "beta" in warren("pause", "--list", "--tenant", "beta").out
+    assert "beta" in warren("pause", "--list", "--tenant", "*").out
 
 
 def test_pauses_of_a_tenants_key(service, warren):

@@ -15,10 +15,12 @@
 
 void cli_add_tenant(const struct cli *c, struct buffer *out)
 {
-        if (!cli_has(c, "tenant"))
+        const char *tenant = cli_option(c, "tenant");
+
+        if (tenant == NULL)
                 return;
         buffer_add_text(out, " --tenant ");
-        show_text(out, bytes_of_text(cli_option(c, "tenant")));
+        show_text(out, bytes_of_text(strcmp(tenant, "*") == 0 ? "'*'" : tenant));
 }
 
 void cli_add_submitted(const struct cli *c, struct buffer *out)

@@ -304,10 +304,11 @@ static const struct option events_options[] = {
         "jobs it asks for their number. Then it follows the operation, which goes on after\n" \
         "Ctrl-C. Jobs that come after the preview are left alone."
 #define ACT_CODES \
-        "Exit code 1 when jobs of a filter failed, 2 without --yes where nobody can be asked,\n" \
-        "6 when the answer was no, or when it was done for some of the IDs only."
+        "Exit code 1 when jobs of a filter failed, or one of --wait did not end as it should,\n" \
+        "2 without --yes where nobody can be asked, 6 when the answer was no, or when it was\n" \
+        "done for some of the IDs only."
 #define PAUSE_EXAMPLES(verb) \
-        "  warren " verb " export                     this type, of the key's tenant\n" \
+        "  warren " verb " export                     this type, of WARREN_API_KEY's tenant\n" \
         "  warren " verb " export --tenant acme       this type of one tenant\n" \
         "  warren " verb " export --all-tenants       this type of all\n" \
         "  warren " verb " --tenant acme              all of a tenant's jobs"

@@ -43,7 +43,8 @@ static const struct view_column letter_fields[] = {
 enum exit_code command_dlq_list(struct cli *c)
 {
         static const char *const next[] = {"dlq show", "dlq requeue", NULL};
-        static const struct listing letters = {"letters", letter_columns, next, NULL};
+        static const struct listing letters = {"letters", letter_columns, next,
+                                               "no such dead letters"};
 
         return listing_get(c, API_USER, "/api/v1/dlq", &letters);
 }

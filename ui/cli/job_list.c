@@ -77,7 +77,7 @@ enum exit_code command_list(struct cli *c)
         static const char *const next[] = {"get", NULL};
         const char *wanted = arguments_option(&c->arguments, "fields");
         struct fields fields = {0};
-        struct listing jobs = {"jobs", job_columns, next, NULL};
+        struct listing jobs = {"jobs", job_columns, next, "no such jobs"};
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 

@@ -2,6 +2,8 @@
  *
  * pauses.c: pause, resume.
  */
+#include <string.h>
+
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
@@ -164,8 +166,9 @@ static enum exit_code add_own(struct cli *c, struct table *t)
 static enum exit_code add_tenants(struct cli *c, struct table *t)
 {
         const char *tenant = cli_option(c, "tenant");
-        AUTO_FREE char *path = tenant == NULL ? api_path("/api/v1/tenants")
-                                              : api_path("/api/v1/tenants/*", tenant);
+        const bool all = tenant == NULL || strcmp(tenant, "*") == 0;
+        AUTO_FREE char *path =
+                all ? api_path("/api/v1/tenants") : api_path("/api/v1/tenants/*", tenant);
         const struct http_call call = {.method = "GET", .path = path};
         struct scan_value one;
         struct err e = {0};
@@ -177,7 +180,7 @@ static enum exit_code add_tenants(struct cli *c, struct table *t)
                 return add_own(c, t);
         if (reply.status >= 300)
                 return api_refusal(c, API_USER, &call, &reply);
-        if (tenant == NULL)
+        if (all)
                 add_each(t, &reply, "tenants", add_tenant);
         else if (view_find(api_value(&reply), "tenant", &one))
                 add_tenant(t, one);

@@ -29,7 +29,7 @@ static void add_tenant_cells(struct table *t, struct scan_value queue)
                 view_add(queue, "rate.limit", &text);
         }
         add_text(t, &text);
-        if (view_int(queue, "drain_seconds") >= 0)
+        if (view_int(queue, "drain_seconds") > 0)
                 view_add_span(view_int(queue, "drain_seconds") * MSEC_SECOND, &text);
         add_text(t, &text);
 }
@@ -50,6 +50,7 @@ static void add_lane(struct table *t, struct scan_value queue, struct scan_value
                 buffer_add_text(&text, " (paused)");
         add_text(t, &text);
         view_cell(t, lane, "lane", "-");
+        view_cell(t, lane, "waiting", "-");
         view_cell(t, lane, "ready", "-");
         view_cell(t, lane, "running", "-");
         view_add_age(lane, "oldest_at", clock_wall(), &text);
@@ -79,8 +80,8 @@ static void add_queue(struct table *t, struct scan_value queue)
 
 static void show_queues(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        static const char *const titles[] = {"TENANT", "LANE", "READY", "RUNNING", "OLDEST",
-                                             "SLOTS",  "RATE", "DRAIN", NULL};
+        static const char *const titles[] = {"TENANT", "LANE",  "WAITING", "READY", "RUNNING",
+                                             "OLDEST", "SLOTS", "RATE",    "DRAIN", NULL};
         struct scan_value queues;
         struct scan_item item;
         AUTO(table) t = table_create(titles);

@@ -74,7 +74,7 @@ static void add_parts(struct scan_value of, struct buffer *out)
         }
 }
 
-/* Lists are shown as tables, below. */
+/* Lists are shown as tables, below. The version of a limit's tokens is for programs. */
 static bool says_nothing(struct scan_item item)
 {
         switch (item.value.kind) {
@@ -85,8 +85,9 @@ static bool says_nothing(struct scan_item item)
         case SCAN_OBJECT:
                 return has_no_elements(item.value);
         case SCAN_NUMBER:
-                return bytes_equal_text(item.key, "holders_left_out") &&
-                       bytes_equal_text(item.value.raw, "0");
+                return bytes_equal_text(item.key, "version") ||
+                       (bytes_equal_text(item.key, "holders_left_out") &&
+                        bytes_equal_text(item.value.raw, "0"));
         case SCAN_TRUE:
         case SCAN_STRING:
                 return false;
