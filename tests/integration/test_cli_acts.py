@@ -60,6 +60,16 @@ def test_run_now(cli):
     assert done.returncode == EXIT["refused"] and done.stdout == "" and "ended" in done.stderr
 
 
+def test_run_now_of_one_that_fails(cli):
+    """Exit code 1: no act was refused."""
+    dies = cli.json("submit", "fail", '{"permanent": true}', "--delay", "1h")["id"]
+    done = cli("run-now", dies, delayed(cli), "--wait")
+    assert done.returncode == EXIT["failed"], done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()[2:]] == ["dead", "completed"]
+    done = cli("run-now", UNKNOWN, delayed(cli), "--wait")
+    assert done.returncode == EXIT["refused"] and done.stdout.splitlines()[-1].endswith("completed")
+
+
 def test_reschedule_and_priority(cli):
     id = delayed(cli)
     done = cli("reschedule", id, "--in", "2h")
@@ -114,3 +124,27 @@ def test_of_another_tenant(warren, cli):
     assert cli("cancel", one, "--tenant", "other").returncode == EXIT["done"]
     assert cli("reschedule", two, "--in", "2h", "--tenant", "other").returncode == EXIT["done"]
     assert cli("cancel", two, WARREN_API_KEY=None).returncode == EXIT["done"]
+
+
+@pytest.mark.parametrize("words", [
+    ("get",), ("get", "--events"), ("get", "--attempts", "--json"), ("why",), ("find",)])
+def test_reading_of_another_tenant(warren, cli, words):
+    """What may be acted on with --tenant may be read with it, and without WARREN_API_KEY."""
+    id = delayed(Cli(warren, warren.tenant("other").key, cli.env["HOME"]))
+    until(lambda: cli("get", id, "--tenant", "other").returncode == EXIT["done"], 30, "the job is known")
+    verb, *options = words
+    assert cli(verb, id, *options).returncode == EXIT["not found"]
+    assert cli(verb, id, *options, "--tenant", "acme").returncode == EXIT["not found"], "it is not acme's"
+    for done in cli(verb, id, *options, "--tenant", "other"), cli(verb, id, *options, WARREN_API_KEY=None):
+        assert done.returncode == EXIT["done"] and done.stdout, done.stderr
+    done = cli(verb, id, *options, "--tenant", "other", WARREN_ADMIN_KEY=None)
+    assert done.returncode == EXIT["not allowed"]
+    assert "--json" in words or "WARREN_ADMIN_KEY is not set" in done.stderr
+
+
+def test_what_is_suggested_of_a_tenant(warren, cli):
+    """The next command needs the same --tenant."""
+    id = delayed(Cli(warren, warren.tenant("other").key, cli.env["HOME"]))
+    done = until(lambda: (listed := cli("list", "--tenant", "other")) and id in listed.stdout and listed, 30, "listed")
+    assert done.stderr == f"next: warren get {id} --tenant other\n"
+    assert cli("list", "--tenant", "*").stderr == f"next: warren get {id} --tenant '*'\n"

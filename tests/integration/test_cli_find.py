@@ -40,6 +40,24 @@ def test_list_options(cli):
     assert cli("list", "--fields", "colour").returncode not in (EXIT["done"], EXIT["usage"])
 
 
+def test_payload(warren, cli):
+    """Byte for byte, however JSON is spelled; masked for a key that may only read."""
+    text = '{"n": 1.0e2,\t"api_key": "k\u00e9"}'
+    done = warren.api.request("POST", "/jobs", data=('{"type": "noop", "payload": ' + text + "}").encode(),
+                              headers={"Content-Type": "application/json"})
+    id = done.json()["id"]
+    done = until(lambda: (got := cli("get", id, "--payload")).returncode == EXIT["done"] and got, 30, "it is known")
+    assert (done.stdout, done.stderr) == (text, "")
+    code, shown = cli.on_terminal("get", id, "--payload")
+    assert (code, shown) == (EXIT["done"], text.replace("\t", " ") + "\r\n")
+    key = warren.admin.request("POST", "/tenants/acme/keys", json={"scopes": ["read"]}).json()["key"]
+    done = until(lambda: (got := cli("get", id, "--payload", WARREN_API_KEY=key)).returncode == EXIT["done"] and got,
+                 30, "the key is known")
+    assert done.stdout == text.replace("k\u00e9", "***") and done.stderr.startswith("masked values: 1; ")
+    assert cli("get", id, "--payload", "--events").returncode == EXIT["usage"]
+    assert cli("get", "0190f0f0-0000-7000-8000-000000000000", "--payload").returncode == EXIT["not found"]
+
+
 def test_events(cli):
     job = cli.json("submit", "noop", "--wait")
     done = cli("get", job["id"], "--events")

@@ -13,7 +13,8 @@ from harness.broker import BIN
 ID = "0190a000-0000-7000-8000-000000000001"
 WHY = {"id": ID, "status": "pending", "code": "no_slot", "since": "2026-01-01T00:00:00.000Z", "next": None,
        "text": "all 5 slots of tenant acme are in use", "also": ["behind"],
-       "evidence": {"limit": 5, "free": None, "running": 5, "holders_left_out": 0, "lanes": {"high": 3, "low": 1},
+       "evidence": {"limit": 5, "free": None, "running": 5, "ahead": 0, "version": 3,
+                    "ahead_is_capped": False, "holders_left_out": 0, "lanes": {"high": 3, "low": 1},
                     "holders": [{"id": ID[:-1] + "2", "tenant": "acme", "type": "export",
                                  "worker": "host-a/4711", "started_at": "2026-01-01T00:00:00.000Z",
                                  "timeout_ms": 600000}]}}
@@ -29,7 +30,7 @@ QUEUES = {"next_cursor": "acme", "queues": [
     {"tenant": "acme", "paused": True, "lanes": [LANE, dict(LANE, lane="low", ready=0, running=0, waiting=0)],
      "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19},
     {"tenant": "idle", "paused": False, "lanes": [dict(LANE, ready=None, running=0, waiting=0)],
-     "slots": None, "rate": None, "drain_seconds": None}]}
+     "slots": None, "rate": None, "drain_seconds": 0}]}
 
 TIMES = {"p50": 30, "p95": 61, "p99": 120}
 BUCKET = {"at": "2026-01-01T00:00:00.000Z", "submitted": 12, "completed": 11, "failed_attempts": 1, "retried": 1,
@@ -39,10 +40,13 @@ SERIES = {"step_seconds": 60, "buckets": [BUCKET, {**BUCKET, "partial": True}]}
 
 @pytest.fixture()
 def warren(service, tmp_path):
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WARREN_URL": service.url,
-           "WARREN_API_KEY": "wk_user"}
-    return lambda *words: subprocess.run([BIN / "warren", *words], env=env, text=True, timeout=60,
-                                         capture_output=True, check=False)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "WARREN_URL": service.url}
+
+    def run(*words, keys=("API",)):
+        given = {f"WARREN_{name}_KEY": f"wk_{name}" for name in keys}
+        return subprocess.run([BIN / "warren", *words], env=env | given, text=True, timeout=60,
+                              capture_output=True, check=False)
+    return run
 
 
 def cells(done):
@@ -64,7 +68,25 @@ def test_what_is_asked(service, warren, words, path, answer):
     assert json.loads(done.stdout) == answer
     (asked,) = service.asked
     assert (asked["method"], asked["path"]) == ("GET", "/api/v1" + path.split("?")[0])
-    assert asked["headers"]["Authorization"] == "Bearer wk_user"
+    assert asked["headers"]["Authorization"] == "Bearer wk_API"
+
+
+@pytest.mark.parametrize("words, path", [
+    (["list"], "/jobs"), (["get", ID, "--events"], f"/jobs/{ID}/events"), (["why", ID], f"/jobs/{ID}/why"),
+    (["find", ID], "/lookup"), (["queues"], "/queues"), (["stats"], "/stats"), (["audit"], "/audit"),
+    (["type", "list"], "/types"), (["type", "show", "mail"], "/types/mail"), (["operations"], "/operations"),
+    (["pause", "--list"], "/pauses"), (["dlq", "list"], "/dlq"), (["dlq", "show", ID], f"/dlq/{ID}"),
+    (["dlq", "requeue", ID], f"/dlq/{ID}/requeue"), (["cancel", ID], f"/jobs/{ID}/cancel"),
+])
+def test_which_key_is_taken(service, warren, words, path):
+    """With --tenant the admin's, else the user's; the other one when that is not given."""
+    for tenant, keys, want in [([], ["API", "ADMIN"], "API"), (["--tenant", "acme"], ["API", "ADMIN"], "ADMIN"),
+                               ([], ["ADMIN"], "ADMIN"), (["--tenant", "acme"], ["API"], "API")]:
+        service.asked.clear()
+        warren(*words, *tenant, "--json", keys=keys)
+        (asked,) = service.asked
+        assert (asked["path"], asked["headers"]["Authorization"]) == ("/api/v1" + path, f"Bearer wk_{want}")
+        assert ("tenant=acme" in asked["query"]) == bool(tenant)
 
 
 def test_why_is_shown(service, warren):
@@ -73,9 +95,10 @@ def test_why_is_shown(service, warren):
     assert done.stdout.startswith("all 5 slots of tenant acme are in use\n\n")
     lines = [" ".join(line) for line in cells(done)]
     for line in (f"job {ID}", "status pending", "code no_slot", "also behind", "limit 5", "running 5",
-                 "holders left out 0", "lanes high 3, low 1"):
+                 "ahead 0", "lanes high 3, low 1"):
         assert line in lines, done.stdout
-    assert not [line for line in lines if line.startswith("free")], "what is null is left out"
+    nothing = ("free", "version", "ahead is capped", "holders left out")
+    assert not [line for line in lines if line.startswith(nothing)], "what says nothing is left out"
     assert lines[-2] == "HOLDER TENANT TYPE STARTED TIMEOUT WORKER"
     assert lines[-1].startswith(f"{ID[:-1]}2 acme export") and lines[-1].endswith("host-a/4711")
 
@@ -107,9 +130,9 @@ def test_workers_are_shown(service, warren):
 def test_queues_are_shown(service, warren):
     service.answers["GET", "/api/v1/queues"] = (200, QUEUES)
     shown = cells(warren("queues"))
-    assert shown[0] == ["TENANT", "LANE", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
-    assert " ".join(shown[1]) == "acme (paused) high 40 5 - 5 of 5 3 left of 10/1m 19s"
-    assert " ".join(shown[2]) == "idle - - - - - - -"
+    assert shown[0] == ["TENANT", "LANE", "WAITING", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
+    assert " ".join(shown[1]) == "acme (paused) high 41 40 5 - 5 of 5 3 left of 10/1m 19s"
+    assert " ".join(shown[2]) == "idle - - - - - - - -"
     assert " ".join(shown[3]) == "more: --cursor acme"
     assert len(shown) == 4
 

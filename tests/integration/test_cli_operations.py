@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -22,13 +23,13 @@ LIMITED = (429, {"title": "too many", "status": 429, "detail": "100 operations r
 
 
 class Steps(dict):
-    """A list of answers is given one by one; the last one stays."""
+    """A list of answers is given one by one; the last one stays. A function makes its answer."""
 
     def get(self, key, default=None):
         found = super().get(key, default)
         if isinstance(found, list):
-            return found.pop(0) if len(found) > 1 else found[0]
-        return found
+            found = found.pop(0) if len(found) > 1 else found[0]
+        return found() if callable(found) else found
 
 
 def preview(count=3, **more):
@@ -61,12 +62,13 @@ class Person:
         self.env = {"PATH": os.environ["PATH"], "HOME": str(home), "WARREN_URL": service.url,
                     "WARREN_API_KEY": "wk_user", "WARREN_ADMIN_KEY": "wk_admin"}
 
-    def start(self, *words, **options):
-        return subprocess.Popen([BIN / "warren", *words], env=self.env, text=True, stdout=subprocess.PIPE,
-                                **options)
+    def start(self, *words, without=None, **options):
+        env = {name: value for name, value in self.env.items() if name != without}
+        return subprocess.Popen([BIN / "warren", *words], env=env, text=True, stdout=subprocess.PIPE, **options)
 
-    def __call__(self, *words):
-        with self.start(*words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    def __call__(self, *words, without=None):
+        """without: a variable that is not set."""
+        with self.start(*words, without=without, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             process.out, process.err = process.communicate(timeout=60)
         return process
 
@@ -183,6 +185,18 @@ def test_interrupted(service, warren, words):
     assert not [path for _, path in asked(service) if path.endswith("/abort")]
 
 
+def test_interrupted_before_it_is_known_to_have_begun(service, warren):
+    ended = threading.Event()
+    service.answers["POST", CANCEL] = [preview(), lambda: ended.wait(60) and LIMITED]
+    process = warren.start("cancel", "--type", "export", "--yes", stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    until(lambda: len(service.asked) == 2, 30, "it is told to start")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    ended.set()
+    assert process.returncode == -signal.SIGINT
+    assert f"interrupted; it may have begun\n  'warren operation {ID}' shows it" in err and "goes on" not in err
+
+
 def test_ends_that_are_not_whole(service, warren):
     for ended in (answer(failed=1), answer("aborted"), answer("failed", error="the disk is full")):
         service.answers["POST", CANCEL] = [preview(), answer("running", 202)]
@@ -210,6 +224,14 @@ def test_a_search_that_did_not_end(service, warren):
     done = warren("cancel", "--search", "customer 7", "--dry-run")
     assert "more than 3 jobs would be cancelled" in done.err
     assert f"50000 jobs, as far as those created {AT}" in done.err
+    service.answers["POST", CANCEL] = preview(0, more=True, by_status={}, sample=[], search=search)
+    done = warren("cancel", "--search", "customer 7")
+    assert done.returncode == EXIT["usage"], "it asks, though it met none yet"
+    assert done.err.startswith("an unknown number of jobs would be cancelled\n")
+    service.answers["POST", CANCEL] = [service.answers["POST", CANCEL], answer("running", 202)]
+    service.answers["GET", OPERATION] = answer()
+    done = warren("cancel", "--search", "customer 7", "--yes")
+    assert (done.returncode, done.out) == (EXIT["done"], "done: 3 of 3 jobs\n")
 
 
 def test_refusals(service, warren):
@@ -295,6 +317,18 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
     assert json.loads(warren(verb, *words, "--json").out) == given
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_whose_type_is_paused(service, warren, verb):
+    """Without a tenant an admin key would pause it for all, unasked, and a tenant's key for that tenant only."""
+    done = warren(verb, "export", without="WARREN_API_KEY")
+    assert (done.returncode, done.out) == (EXIT["usage"], "")
+    assert done.err == "warren: give --tenant or --all-tenants\n"
+    done = warren(verb, "export", "--all-tenants", without="WARREN_ADMIN_KEY")
+    assert (done.returncode, done.out) == (EXIT["not allowed"], "")
+    assert "WARREN_ADMIN_KEY" in done.err
+    assert not service.asked
+
+
 def test_pauses(service, warren):
     service.answers["GET", "/api/v1/pauses"] = (200, {"pauses": [
         pause("export", None, 1200), pause("mail", "acme", 3, paused=False), pause("old", None, 0, paused=False)]})
@@ -305,11 +339,22 @@ def test_pauses(service, warren):
     assert [row[:3] for row in rows] == [["export", "(all)", "paused"], ["mail", "acme", "resumed"],
                                          ["(all)", "beta", "paused"]]
     assert [row[-3] for row in rows] == ["1200", "3", "-"]
-    assert {one["headers"]["Authorization"] for one in service.asked} == {"Bearer wk_admin"}
     service.answers["GET", "/api/v1/tenants/beta"] = (200, {"tenant": {
         "name": "beta", "paused": True, "paused_at": AT, "paused_by": "key k1"}, "keys": []})
     assert "beta" in warren("pause", "--list", "--tenant", "beta").out
+    assert "beta" in warren("pause", "--list", "--tenant", "*").out
+
+
+def test_pauses_of_a_tenants_key(service, warren):
+    """It may not read tenants: its queues say that it is paused."""
     service.answers["GET", "/api/v1/pauses"] = (200, {"pauses": []})
     service.answers["GET", "/api/v1/tenants"] = (403, {"detail": "no"})
-    done = warren("pause", "--list")
+    service.answers["GET", "/api/v1/queues"] = (200, {"queues": [{"tenant": "acme", "paused": True}]})
+    done = warren("pause", "--list", without="WARREN_ADMIN_KEY")
+    assert [line.split() for line in done.out.splitlines()][1:] == [["(all)", "acme", "paused", "-"]]
+    service.answers["GET", "/api/v1/queues"] = (200, {"queues": [{"tenant": "acme", "paused": False}]})
+    done = warren("pause", "--list", without="WARREN_ADMIN_KEY")
     assert (done.returncode, done.out, done.err) == (EXIT["done"], "", "nothing is paused\n")
+    service.answers["GET", "/api/v1/queues"] = (503, {"detail": "the status is away"})
+    done = warren("pause", "--list", without="WARREN_ADMIN_KEY")
+    assert (done.returncode, done.out) == (EXIT["unreachable"], "") and "the status is away" in done.err

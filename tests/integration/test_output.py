@@ -95,7 +95,7 @@ def test_a_list_says_what_to_do_next(cli):
 
     assert told("dlq", "list", "--job", cli.job) == \
         f"next: warren dlq show {cli.letter}, warren dlq requeue {cli.letter}\n"
-    assert told("dlq", "list", "--job", "00000000-0000-7000-8000-000000000000") == ""
+    assert told("dlq", "list", "--job", "00000000-0000-7000-8000-000000000000") == "no such dead letters\n"
     newest = cli.json("list", "--limit", "1")["jobs"][0]["id"]
     assert told("list", "--limit", "1") == f"next: warren get {newest}\n"
     assert told("tenant", "list") == "next: warren tenant show acme, warren key list acme\n"

@@ -74,6 +74,30 @@ static void a_queue_without_an_answer_holds_up_no_other(void **state)
         end(s, mute, good);
 }
 
+/* Each try ends the connection. */
+static void one_that_never_answers_is_tried_every_hour(void **state)
+{
+        struct subscriber *s = create(false);
+        struct subscription *mute = subscription(1, "mute");
+        msec wait = 5000;
+
+        (void)state;
+        subscribe(s, mute);
+        answer_looks(s, NULL, "mute ");
+        for (int i = 0; i < 15; i++) {
+                assert_int_equal(check_answers(10000), -1);
+                assert_int_equal(answers_retry_at(answers, "mute"), fake_now + wait);
+                wait = wait < MSEC_HOUR / 2 ? 2 * wait : MSEC_HOUR;
+                connect_again(s, "");
+                fake_now = answers_retry_at(answers, "mute");
+                retry(s);
+                answer_looks(s, NULL, "mute ");
+                fake_forget();
+        }
+        assert_int_equal(wait, MSEC_HOUR);
+        end(s, mute, NULL);
+}
+
 /* A subscription that is replaced does not free its queue from suspicion; a queue that is deleted
  * is no suspect. */
 static void a_suspect_is_a_queue(void **state)
@@ -127,6 +151,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_queue_without_an_answer_holds_up_no_other),
+                cmocka_unit_test(one_that_never_answers_is_tried_every_hour),
                 cmocka_unit_test(a_suspect_is_a_queue),
                 cmocka_unit_test(the_wait_for_an_answer_begins_again),
         };

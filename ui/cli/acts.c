@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/base/json_write.h"
-#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/bulk.h"
 #include "ui/cli/jobs.h"
@@ -15,8 +14,7 @@
 /* What is asked of each job. */
 struct act {
         const char *method;
-        const char *path;   /* "/api/v1/jobs/<id>/cancel", * for the id */
-        const char *tenant; /* --tenant, or NULL */
+        const char *path; /* "/api/v1/jobs/<id>/cancel", * for the id */
         struct bytes body;
         api_show_fn *show; /* NULL: the answer is empty */
 };
@@ -89,13 +87,10 @@ static enum exit_code print_forgotten(const struct cli *c, const char *id)
 
 static enum exit_code act_on(struct cli *c, const struct act *act, const char *id)
 {
-        AUTO_FREE char *job = api_path(act->path, id);
-        AUTO_FREE char *query =
-                act->tenant == NULL ? xasprintf("%s", "") : api_path("?tenant=*", act->tenant);
-        AUTO_FREE char *path = xasprintf("%s%s", job, query);
+        AUTO_FREE char *path = api_path_tenant(c, act->path, id);
         AUTO_REPLY reply = {0};
         const struct http_call call = {.method = act->method, .path = path, .body = act->body};
-        enum exit_code code = api_call(c, api_role_of_act(c), &call, &reply);
+        enum exit_code code = api_call(c, API_USER, &call, &reply);
 
         if (code != EXIT_DONE)
                 return code;
@@ -108,7 +103,7 @@ static enum exit_code wait_for_end(struct cli *c, const char *id, const char *wa
 {
         AUTO_BUFFER out = {0};
         AUTO_REPLY reply = {0};
-        enum exit_code code = job_wait(c, api_role_of_act(c), id, &reply);
+        enum exit_code code = job_wait(c, id, &reply);
 
         if (code != EXIT_DONE)
                 return code;
@@ -124,44 +119,51 @@ static enum exit_code wait_for_end(struct cli *c, const char *id, const char *wa
         return code == EXIT_DONE && fails ? EXIT_JOB_FAILED : code;
 }
 
-/* What is known of all words so far. */
-struct outcome {
-        int done;
-        enum exit_code worst;
-};
-
-static void note(struct outcome *o, enum exit_code code)
+/* Of one job its own code; of several: all or none, their highest; else EXIT_REFUSED. */
+static enum exit_code code_of_all(const enum exit_code *codes, int count)
 {
-        o->done += code == EXIT_DONE;
-        o->worst = code > o->worst ? code : o->worst;
+        enum exit_code worst = EXIT_DONE;
+        int done = 0;
+
+        for (int i = 0; i < count; i++) {
+                done += codes[i] == EXIT_DONE;
+                worst = codes[i] > worst ? codes[i] : worst;
+        }
+        return done > 0 && worst != EXIT_DONE ? EXIT_REFUSED : worst;
 }
 
-/* Of one job its own code; of several: all or none, their highest; else EXIT_REFUSED. */
-static enum exit_code outcome_of(const struct outcome *o)
+/* Waits for those of the words' jobs whose act was done. The highest code. */
+static enum exit_code wait_for_words(struct cli *c, const enum exit_code *codes, const char *wanted)
 {
-        return o->done > 0 && o->worst != EXIT_DONE ? EXIT_REFUSED : o->worst;
+        enum exit_code worst = EXIT_DONE;
+
+        for (int i = 0; i < c->arguments.word_count; i++) {
+                if (codes[i] != EXIT_DONE)
+                        continue;
+                c->about = c->arguments.word_count > 1 ? cli_word(c, i) : NULL;
+                enum exit_code code = wait_for_end(c, cli_word(c, i), wanted);
+                worst = code > worst ? code : worst;
+        }
+        return worst;
 }
 
 /* Acts on each word's job, and with --wait waits then for those it acted on. wanted: the status in
- * which they are to end. */
+ * which they are to end: the exit code tells it unless an act was refused. */
 static enum exit_code act_on_words(struct cli *c, const struct act *act, const char *wanted)
 {
         const int count = c->arguments.word_count;
         enum exit_code codes[WORDS_MAX];
-        struct outcome o = {.done = 0, .worst = EXIT_DONE};
+        enum exit_code ended = EXIT_DONE;
 
         for (int i = 0; i < count; i++) {
                 c->about = count > 1 ? cli_word(c, i) : NULL;
                 codes[i] = act_on(c, act, cli_word(c, i));
         }
-        for (int i = 0; i < count; i++) {
-                c->about = count > 1 ? cli_word(c, i) : NULL;
-                if (codes[i] == EXIT_DONE && wanted != NULL && cli_has(c, "wait"))
-                        codes[i] = wait_for_end(c, cli_word(c, i), wanted);
-                note(&o, codes[i]);
-        }
+        if (wanted != NULL && cli_has(c, "wait"))
+                ended = wait_for_words(c, codes, wanted);
         c->about = NULL;
-        return outcome_of(&o);
+        enum exit_code acted = code_of_all(codes, count);
+        return acted != EXIT_DONE ? acted : ended;
 }
 
 /* The name of an option that selects jobs, or NULL; --tenant does not select of itself. */
@@ -201,10 +203,8 @@ static enum exit_code act_by(struct cli *c, const struct act *act, const struct 
 enum exit_code command_cancel(struct cli *c)
 {
         static const struct bulk bulk = {"/api/v1/jobs/cancel", "would be cancelled", "Cancel %s"};
-        const struct act act = {.method = "POST",
-                                .path = "/api/v1/jobs/*/cancel",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = show_cancelled};
+        const struct act act = {
+                .method = "POST", .path = "/api/v1/jobs/*/cancel", .show = show_cancelled};
 
         return act_by(c, &act, &bulk, "cancelled");
 }
@@ -212,30 +212,23 @@ enum exit_code command_cancel(struct cli *c)
 enum exit_code command_run_now(struct cli *c)
 {
         static const struct bulk bulk = {"/api/v1/jobs/run-now", "would start now", "Start %s now"};
-        const struct act act = {.method = "POST",
-                                .path = "/api/v1/jobs/*/run-now",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = show_moved};
+        const struct act act = {
+                .method = "POST", .path = "/api/v1/jobs/*/run-now", .show = show_moved};
 
         return act_by(c, &act, &bulk, "completed");
 }
 
 enum exit_code command_retry(struct cli *c)
 {
-        const struct act act = {.method = "POST",
-                                .path = "/api/v1/jobs/*/retry",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = show_retried};
+        const struct act act = {
+                .method = "POST", .path = "/api/v1/jobs/*/retry", .show = show_retried};
 
         return act_on_words(c, &act, NULL);
 }
 
 enum exit_code command_forget(struct cli *c)
 {
-        const struct act act = {.method = "DELETE",
-                                .path = "/api/v1/jobs/*",
-                                .tenant = cli_option(c, "tenant"),
-                                .show = NULL};
+        const struct act act = {.method = "DELETE", .path = "/api/v1/jobs/*", .show = NULL};
 
         return act_on_words(c, &act, NULL);
 }
@@ -243,11 +236,8 @@ enum exit_code command_forget(struct cli *c)
 /* One job, with a body. */
 static enum exit_code change(struct cli *c, struct bytes body)
 {
-        const struct act act = {.method = "PATCH",
-                                .path = "/api/v1/jobs/*",
-                                .tenant = cli_option(c, "tenant"),
-                                .body = body,
-                                .show = show_moved};
+        const struct act act = {
+                .method = "PATCH", .path = "/api/v1/jobs/*", .body = body, .show = show_moved};
 
         return act_on(c, &act, cli_word(c, 0));
 }

@@ -17,15 +17,22 @@ enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
 /* A read may wait 60 s for a job to end. */
 static const msec call_timeout = (msec)75 * MSEC_SECOND;
 
-enum api_role api_role_of_act(const struct cli *c)
+static bool prefers_admin_key(const struct cli *c, enum api_role role)
 {
-        return cli_has(c, "tenant") || c->settings.api_key == NULL ? API_ADMIN : API_USER;
+        return role == API_ADMIN || cli_has(c, "tenant");
+}
+
+static bool takes_admin_key(const struct cli *c, enum api_role role)
+{
+        const struct settings *s = &c->settings;
+
+        return s->admin_key != NULL && (s->api_key == NULL || prefers_admin_key(c, role));
 }
 
 static struct http_client *client_of(struct cli *c, enum api_role role, struct err *e)
 {
         const struct settings *s = &c->settings;
-        const char *key = role == API_ADMIN && s->admin_key != NULL ? s->admin_key : s->api_key;
+        const char *key = takes_admin_key(c, role) ? s->admin_key : s->api_key;
 
         if (c->clients[role] == NULL)
                 c->clients[role] =
@@ -45,22 +52,37 @@ void api_close(struct cli *c)
         http_client_destroy(&c->clients[API_ADMIN]);
 }
 
-int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
-            struct http_reply *reply, struct err *e)
+/* 0: reply holds the answer, whatever its body is. */
+static int exchange(struct cli *c, enum api_role role, const struct http_call *call,
+                    struct http_reply *reply, struct err *e)
 {
         struct http_client *client = client_of(c, role, e);
-        struct scan_fault fault;
 
         if (client == NULL)
                 return err_wrap(e, "WARREN_URL");
         if (http_client_call(client, call, reply, e) < 0)
                 return err_wrap(e, "gateway at %s", c->settings.url);
+        return 0;
+}
+
+static int check_json(const struct cli *c, const struct http_reply *reply, struct err *e)
+{
+        struct scan_fault fault;
+
         if (reply->body.length > 0 &&
             scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
                 return err_set(e, ERR_PROTOCOL,
                                "%s answered %d without JSON: it is not a Warren gateway",
                                c->settings.url, reply->status);
         return 0;
+}
+
+int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
+            struct http_reply *reply, struct err *e)
+{
+        if (exchange(c, role, call, reply, e) < 0)
+                return -1;
+        return check_json(c, reply, e);
 }
 
 int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e)
@@ -211,11 +233,14 @@ static void add_key_advice(const struct cli *c, enum api_role role, const struct
                            const struct http_reply *reply, struct buffer *out)
 {
         const struct settings *s = &c->settings;
-        const char *variable = role == API_ADMIN ? "WARREN_ADMIN_KEY" : "WARREN_API_KEY";
-        bool given = s->api_key != NULL || (role == API_ADMIN && s->admin_key != NULL);
+        const char *variable = takes_admin_key(c, role) || prefers_admin_key(c, role)
+                                       ? "WARREN_ADMIN_KEY"
+                                       : "WARREN_API_KEY";
+        bool given = s->api_key != NULL || s->admin_key != NULL;
         AUTO_BUFFER detail = {0};
 
-        if (reply->status == 401 && !given)
+        bool of_another = reply->status == 403 && cli_has(c, "tenant") && s->admin_key == NULL;
+        if ((reply->status == 401 && !given) || of_another)
                 buffer_printf(out, "\n  %s is not set", variable);
         add_detail(reply, &detail);
         if (reply->status == 403 && strstr(detail.data, "scope") != NULL)
@@ -271,6 +296,18 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
         if (reply->status < 200 || reply->status > 299)
                 return api_refusal(c, role, call, reply);
         return EXIT_DONE;
+}
+
+enum exit_code api_get_bytes(struct cli *c, const struct http_call *call, struct http_reply *reply)
+{
+        struct err e = {0};
+
+        if (exchange(c, API_USER, call, reply, &e) < 0)
+                return cli_fail_err(c, &e);
+        if (reply->status == 200)
+                return EXIT_DONE;
+        return check_json(c, reply, &e) < 0 ? cli_fail_err(c, &e)
+                                            : api_refusal(c, API_USER, call, reply);
 }
 
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
@@ -333,6 +370,20 @@ char *api_path(const char *pattern, ...)
         }
         va_end(texts);
         return buffer_take(&path);
+}
+
+char *api_path_tenant(const struct cli *c, const char *pattern, const char *text)
+{
+        const char *tenant = cli_option(c, "tenant");
+        AUTO_FREE char *path = api_path(pattern, text);
+        struct buffer out = {0};
+
+        buffer_add_text(&out, path);
+        if (tenant != NULL) {
+                buffer_add_text(&out, strchr(pattern, '?') == NULL ? "?tenant=" : "&tenant=");
+                url_encode(&out, tenant);
+        }
+        return buffer_take(&out);
 }
 
 static void add_member(struct buffer *body, const struct option *o, struct bytes value)

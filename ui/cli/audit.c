@@ -17,5 +17,5 @@ enum exit_code command_audit(struct cli *c)
         static const char *const next[] = {NULL};
         static const struct listing acts = {"acts", act_columns, next, "no such acts"};
 
-        return listing_get(c, API_ADMIN, "/api/v1/audit", &acts);
+        return listing_get(c, API_USER, "/api/v1/audit", &acts);
 }

@@ -11,15 +11,25 @@
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/confirm.h"
+#include "ui/cli/listing.h"
 #include "ui/cli/operations.h"
-#include "ui/cli/view.h"
 #include "ui/cli/workers_behind.h"
 
-/* "1 job", "1234 jobs", "more than 100000 jobs". */
+/* A search that ended before all was searched may have met none of those that match. */
+static bool matches_none(struct scan_value preview)
+{
+        return view_int(preview, "count") == 0 && !view_is_true(preview, "more");
+}
+
+/* "1 job", "1234 jobs", "more than 100000 jobs", "an unknown number of jobs". */
 static void add_number(struct scan_value preview, struct buffer *out)
 {
         long long count = (long long)view_int(preview, "count");
 
+        if (count == 0 && !matches_none(preview)) {
+                buffer_add_text(out, "an unknown number of jobs");
+                return;
+        }
         buffer_printf(out, "%s%lld job%s", view_is_true(preview, "more") ? "more than " : "", count,
                       count == 1 ? "" : "s");
 }
@@ -51,16 +61,10 @@ static void add_table(const struct cli *c, struct scan_value preview, const char
 /* A search for a text ends after some seconds. */
 static void add_search(struct scan_value preview, struct buffer *out)
 {
-        AUTO_BUFFER jobs = {0};
-        AUTO_BUFFER until = {0};
+        AUTO_BUFFER text = {0};
 
-        if (view_is_true(preview, "search.complete") || !view_add(preview, "search.jobs", &jobs) ||
-            !view_add(preview, "search.until", &until))
-                return;
-        buffer_printf(out,
-                      "\nthe count searched %s jobs, as far as those created %s; the operation "
-                      "searches all\n",
-                      jobs.data, until.data);
+        if (listing_add_search(preview, &text))
+                buffer_printf(out, "\n%s; the operation searches all\n", text.data);
 }
 
 static void add_sample(struct scan_value preview, struct buffer *out)
@@ -114,18 +118,16 @@ static enum exit_code ask(const struct cli *c, const struct bulk *bulk, struct s
         return confirm(c, question.data, view_int(preview, "count"));
 }
 
-static enum exit_code follow(struct cli *c, enum api_role role, const char *id,
-                             const struct http_reply *started)
+static enum exit_code follow(struct cli *c, const char *id, const struct http_reply *started)
 {
         enum exit_code code = c->json ? cli_print_json(c, buffer_bytes(&started->body)) : EXIT_DONE;
 
         workers_behind_warn(c, api_value(started));
-        return code == EXIT_DONE ? operation_follow(c, role, id) : code;
+        return code == EXIT_DONE ? operation_follow(c, id) : code;
 }
 
 /* The token of the preview is the operation's id. */
-static enum exit_code start(struct cli *c, const struct bulk *bulk, enum api_role role,
-                            const char *token)
+static enum exit_code start(struct cli *c, const struct bulk *bulk, const char *token)
 {
         struct err e = {0};
         AUTO_BUFFER body = {0};
@@ -137,20 +139,22 @@ static enum exit_code start(struct cli *c, const struct bulk *bulk, enum api_rol
         const struct http_call call = {
                 .method = "POST", .path = bulk->path, .body = buffer_bytes(&body)};
         cli_catch_interrupts();
-        int asked = api_ask(c, role, &call, &reply, &e);
-        if (*c->stop != 0)
-                return operation_interrupted(c, token);
+        int asked = api_ask(c, API_USER, &call, &reply, &e);
+        if (asked < 0 && *c->stop != 0)
+                return operation_interrupted(c, token, "it may have begun");
         if (asked == 0 && reply.status < 300)
-                return follow(c, role, token, &reply);
-        enum exit_code code = asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, role, &call, &reply);
+                return *c->stop != 0 ? operation_interrupted(c, token, "the operation goes on")
+                                     : follow(c, token, &reply);
+        enum exit_code code =
+                asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, API_USER, &call, &reply);
         if (code == EXIT_UNREACHABLE)
-                cli_note(c, "it may have begun; 'warren operation %s' shows it", token);
+                operation_note_unsure(c, token, "it may have begun");
+        cli_pass_interrupt_on();
         return code;
 }
 
 enum exit_code bulk_act(struct cli *c, const struct bulk *bulk)
 {
-        enum api_role role = api_role_of_act(c);
         struct scan_value preview;
         AUTO_BUFFER path = {0};
         AUTO_BUFFER token = {0};
@@ -160,15 +164,15 @@ enum exit_code bulk_act(struct cli *c, const struct bulk *bulk)
         buffer_add_text(&path, bulk->path);
         api_query_options(&path, &c->arguments);
         const struct http_call call = {.method = "POST", .path = path.data};
-        enum exit_code code = api_call(c, role, &call, &reply);
+        enum exit_code code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE)
                 return code;
         if (!view_find(api_value(&reply), "preview", &preview) ||
             !view_add(preview, "token", &token))
                 return cli_fail(c, EXIT_UNREACHABLE, "the gateway's answer has no preview");
         code = show_preview(c, bulk, &reply, preview);
-        if (code != EXIT_DONE || cli_has(c, "dry-run") || view_int(preview, "count") == 0)
+        if (code != EXIT_DONE || cli_has(c, "dry-run") || matches_none(preview))
                 return code;
         code = ask(c, bulk, preview);
-        return code == EXIT_DONE ? start(c, bulk, role, token.data) : code;
+        return code == EXIT_DONE ? start(c, bulk, token.data) : code;
 }

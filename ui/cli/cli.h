@@ -51,6 +51,8 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
 /* If a job was submitted, adds a line about how to wait for it, or with --json its id as a member.
  */
 void cli_add_submitted(const struct cli *c, struct buffer *out);
+/* Adds " --tenant NAME" when it was given, quoted for a shell: to a command that is suggested. */
+void cli_add_tenant(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
 /* Says on standard error what a command that takes some time does; nothing with --json. */
 void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -23,6 +23,19 @@ const struct option command_shared_options[] = {
         {0},
 };
 
+/* --tenant also chooses WARREN_ADMIN_KEY. */
+#define OF_TENANT "of this tenant (WARREN_ADMIN_KEY)"
+
+static const struct option one_job_options[] = {
+        {"tenant", "NAME", .help = "the job is " OF_TENANT},
+        {0},
+};
+
+static const struct option find_options[] = {
+        {"tenant", "NAME", .help = "only jobs " OF_TENANT},
+        {0},
+};
+
 static const struct option submit_options[] = {
         {"priority", "NAME", "how urgent it is", PRIORITIES, "priority", .number = true},
         {"delay", "DURATION", "do not start before this time has passed: 30s, 5m, 2d",
@@ -35,7 +48,7 @@ static const struct option submit_options[] = {
          .member = "expires", .number = true},
         {"key", "TEXT", "idempotency key: submitted again with it, the job is not made again",
          .member = "idempotency_key"},
-        {"tenant", "NAME", "the job's tenant (admin key only)", .member = "tenant_id"},
+        {"tenant", "NAME", "the job's tenant (WARREN_ADMIN_KEY)", .member = "tenant_id"},
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"dry-run", .help = "check it, or all jobs of --batch, without submitting anything"},
         {"batch", "FILE", .help = "submit the jobs in FILE, or - for standard input"},
@@ -48,6 +61,8 @@ static const struct option get_options[] = {
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"attempts", .help = "with --json: print its attempts instead of the job"},
         {"events", .help = "print its events instead of the job"},
+        {"payload", .help = "print its payload instead of the job, as it was submitted"},
+        {"tenant", "NAME", .help = "the job is " OF_TENANT},
         {0},
 };
 
@@ -57,7 +72,7 @@ static const struct option get_options[] = {
         {"type", "TYPE,...", "only jobs of these types", .member = "type"}, \
         {"priority", "NAME,...", "only jobs of these priorities", PRIORITIES, \
          .member = "priority", .several = true}, \
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"}, \
+        {"tenant", "NAME", "only jobs of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"}, \
         {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"}, \
         {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"}, \
         {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"}
@@ -74,21 +89,23 @@ static const struct option list_options[] = {
 };
 
 static const struct option type_list_options[] = {
-        {"tenant", "NAME", "as this tenant sees them (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "as this tenant sees them (WARREN_ADMIN_KEY)", .member = "tenant"},
         {"limit", "N", "list at most N (up to 1000)", .member = "limit"},
         {"cursor", "CURSOR", "continue a list at the cursor that it printed", .member = "cursor"},
         {0},
 };
 
+static const struct option type_show_options[] = {
+        {"tenant", "NAME", .help = "as this tenant sees it (WARREN_ADMIN_KEY)"},
+        {0},
+};
+
 static const struct option stats_options[] = {
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "only jobs of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
         {"minutes", "N", "show the last N minutes instead (up to 1440)", .member = "minutes"},
         {"step", "N", "with --minutes: a row for N minutes", "1 2 5 10 15 30 60", .member = "step"},
         {0},
 };
-
-/* --tenant also chooses WARREN_ADMIN_KEY. */
-#define OF_TENANT "of this tenant (WARREN_ADMIN_KEY)"
 
 static const struct option act_options[] = {
         JOB_FILTERS,
@@ -148,7 +165,7 @@ static const struct option workers_options[] = {
 };
 
 static const struct option queues_options[] = {
-        {"tenant", "NAME", "only queues of this tenant (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "only queues of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
         LIST_OPTIONS,
         {0},
 };
@@ -158,7 +175,7 @@ static const struct option audit_options[] = {
         {"what", "ACT", "only these acts: tenant.change, or tenant.* for all of tenants",
          .member = "what"},
         {"target", "TARGET", "only acts on this: tenant/acme", .member = "target"},
-        {"tenant", "NAME", "only acts on this tenant (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "only acts on this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
         {"after", "TIME", "only acts after (RFC 3339)", .member = "after"},
         {"before", "TIME", "only acts before (RFC 3339)", .member = "before"},
         LIST_OPTIONS,
@@ -217,7 +234,7 @@ static const struct option key_add_options[] = {
 };
 
 static const struct option dlq_list_options[] = {
-        {"tenant", "NAME", "only letters of this tenant (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "only letters of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
         {"job", "ID", "only letters of this job", .member = "job"},
         {"type", "TYPE", "only letters of this type", .member = "type"},
         {"reason", "REASON", "only letters with this reason",
@@ -231,11 +248,17 @@ static const struct option dlq_list_options[] = {
         {0},
 };
 
+static const struct option letter_options[] = {
+        {"tenant", "NAME", .help = "the letter is " OF_TENANT},
+        {0},
+};
+
 static const struct option requeue_options[] = {
         {"payload", "JSON", .help = "replace the payload"},
         {"type", "TYPE", "replace the type", .member = "type"},
         {"priority", "NAME", "replace the priority", PRIORITIES, "priority", .number = true},
         {"run-at", "TIME", .help = "replace the start time (RFC 3339); now: at once"},
+        {"tenant", "NAME", .help = "the letters are " OF_TENANT},
         {0},
 };
 
@@ -281,10 +304,11 @@ static const struct option events_options[] = {
         "jobs it asks for their number. Then it follows the operation, which goes on after\n" \
         "Ctrl-C. Jobs that come after the preview are left alone."
 #define ACT_CODES \
-        "Exit code 1 when jobs of a filter failed, 2 without --yes where nobody can be asked,\n" \
-        "6 when the answer was no, or when it was done for some of the IDs only."
+        "Exit code 1 when jobs of a filter failed, or one of --wait did not end as it should,\n" \
+        "2 without --yes where nobody can be asked, 6 when the answer was no, or when it was\n" \
+        "done for some of the IDs only."
 #define PAUSE_EXAMPLES(verb) \
-        "  warren " verb " export                     this type, of the key's tenant\n" \
+        "  warren " verb " export                     this type, of WARREN_API_KEY's tenant\n" \
         "  warren " verb " export --tenant acme       this type of one tenant\n" \
         "  warren " verb " export --all-tenants       this type of all\n" \
         "  warren " verb " --tenant acme              all of a tenant's jobs"
@@ -299,8 +323,8 @@ const struct command command_table[] = {
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,
          "Without ID it runs until Ctrl-C.", command_watch},
         {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
-         NULL, NULL, command_find_jobs},
-        {"why", NULL, "ID", 1, 1, "say why a job waits", NULL, NULL, command_why},
+         find_options, NULL, command_find_jobs},
+        {"why", NULL, "ID", 1, 1, "say why a job waits", one_job_options, NULL, command_why},
         {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs, by ID or by filters", act_options,
          "What has not started never starts; what runs is told to stop. A completed or dead job\n"
          "cannot be cancelled.\n\n" ACT_MORE "\n\n"
@@ -338,7 +362,8 @@ const struct command command_table[] = {
         {"stats", NULL, "", 0, 0, "show jobs by status, throughput, latency", stats_options, NULL,
          command_stats},
         {"dlq", "list", "", 0, 0, "list dead letters", dlq_list_options, NULL, command_dlq_list},
-        {"dlq", "show", "LETTER", 1, 1, "show a dead letter", NULL, NULL, command_dlq_show},
+        {"dlq", "show", "LETTER", 1, 1, "show a dead letter", letter_options, NULL,
+         command_dlq_show},
         {"dlq", "requeue", "LETTER...", 1, WORDS_MAX, "run dead letters' jobs again",
          requeue_options, JSON_SOURCES, command_dlq_requeue},
         {"tenant", "add", "NAME", 1, 1, "create a tenant and its first key", tenant_add_options,
@@ -355,8 +380,8 @@ const struct command command_table[] = {
          SLOTS_MORE, command_tenant_slots},
         {"type", "list", "", 0, 0, "list job types: jobs, workers, last hour, limits",
          type_list_options, NULL, command_type_list},
-        {"type", "show", "TYPE", 1, 1, "show a job type and its last hour", NULL, NULL,
-         command_type_show},
+        {"type", "show", "TYPE", 1, 1, "show a job type and its last hour",
+         type_show_options, NULL, command_type_show},
         {"type", "set", "TYPE", 1, 1, "change the limits of a job type", type_set_options,
          "Each limit counts over all tenants and consumers. A consumer's own limit is the\n"
          "type's concurrency in its handlers.json.", command_type_set},

@@ -43,7 +43,7 @@ static enum exit_code show_matches(struct cli *c, const struct http_reply *reply
 
 enum exit_code command_find_jobs(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/lookup?q=*", cli_word(c, 0));
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/lookup?q=*", cli_word(c, 0));
         AUTO_BUFFER first = {0};
         AUTO_REPLY reply = {0};
         enum exit_code code = api_get(c, API_USER, path, &reply);

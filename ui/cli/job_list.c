@@ -66,13 +66,10 @@ static enum exit_code print_count(const struct cli *c, struct scan_value answer)
 
 static void show_search(struct scan_value answer)
 {
-        AUTO_BUFFER jobs = {0};
-        AUTO_BUFFER until = {0};
+        AUTO_BUFFER text = {0};
 
-        if (view_is_true(answer, "search.complete") || !view_add(answer, "search.jobs", &jobs) ||
-            !view_add(answer, "search.until", &until))
-                return;
-        fprintf(stderr, "searched %s jobs, as far as those created %s\n", jobs.data, until.data);
+        if (listing_add_search(answer, &text))
+                fprintf(stderr, "%s\n", text.data);
 }
 
 enum exit_code command_list(struct cli *c)
@@ -80,7 +77,7 @@ enum exit_code command_list(struct cli *c)
         static const char *const next[] = {"get", NULL};
         const char *wanted = arguments_option(&c->arguments, "fields");
         struct fields fields = {0};
-        struct listing jobs = {"jobs", job_columns, next, NULL};
+        struct listing jobs = {"jobs", job_columns, next, "no such jobs"};
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 

@@ -97,38 +97,38 @@ void job_show(const struct cli *c, struct scan_value job, struct buffer *out)
                 return;
         buffer_add_text(out, "next: warren dlq list --job ");
         show_text(out, buffer_bytes(&id));
+        cli_add_tenant(c, out);
         buffer_add_char(out, '\n');
 }
 
 /* Asks once. EXIT_DONE: reply is the job, or with may_retry a refusal after which to ask again. */
-static enum exit_code ask_waiting(struct cli *c, enum api_role role, const struct http_call *call,
-                                  bool may_retry, struct http_reply *reply)
+static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, bool may_retry,
+                                  struct http_reply *reply)
 {
         struct err e = {0};
 
-        if (api_ask(c, role, call, reply, &e) < 0)
+        if (api_ask(c, API_USER, call, reply, &e) < 0)
                 return c->stop != NULL && *c->stop != 0
                                ? cli_fail(c, EXIT_INTERRUPTED, "interrupted")
                                : cli_fail_err(c, &e);
         enum exit_code code = api_exit_code(reply->status);
         if (code != EXIT_DONE && (!may_retry || code == EXIT_NOT_ALLOWED))
-                return api_refusal(c, role, call, reply);
+                return api_refusal(c, API_USER, call, reply);
         return EXIT_DONE;
 }
 
 /* Waits until the job has ended. fresh: it was submitted a moment ago, so "not found" is asked
  * again for a while. */
-static enum exit_code wait_for(struct cli *c, enum api_role role, const char *id, bool fresh,
-                               struct http_reply *reply)
+static enum exit_code wait_for(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
 {
         msec give_up = clock_mono() + (fresh ? fresh_patience : 0);
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*?wait=60s", id);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*?wait=60s", id);
         const struct http_call call = {.method = "GET", .path = path};
 
         for (;;) {
                 http_reply_fini(reply);
                 *reply = (struct http_reply){0};
-                enum exit_code code = ask_waiting(c, role, &call, clock_mono() < give_up, reply);
+                enum exit_code code = ask_waiting(c, &call, clock_mono() < give_up, reply);
                 if (code != EXIT_DONE)
                         return code;
                 if (reply->status == 200 && view_job_has_ended(api_value(reply)))
@@ -138,9 +138,9 @@ static enum exit_code wait_for(struct cli *c, enum api_role role, const char *id
         }
 }
 
-enum exit_code job_wait(struct cli *c, enum api_role role, const char *id, struct http_reply *reply)
+enum exit_code job_wait(struct cli *c, const char *id, struct http_reply *reply)
 {
-        return wait_for(c, role, id, false, reply);
+        return wait_for(c, id, false, reply);
 }
 
 static int submission(const struct cli *c, struct buffer *body, struct err *e)
@@ -239,7 +239,7 @@ static enum exit_code wait_for_submitted(struct cli *c, struct http_reply *reply
                 fprintf(stderr, "submitted%s: %s\n", replayed ? " before with this key" : "",
                         line.data);
         }
-        enum exit_code code = wait_for(c, API_USER, id.data, true, reply);
+        enum exit_code code = wait_for(c, id.data, true, reply);
         c->submitted = NULL;
         if (code == EXIT_DONE && replayed)
                 add_replayed(reply);
@@ -321,7 +321,7 @@ static void show_attempts(const struct cli *c, struct scan_value answer, struct 
 
 static enum exit_code print_attempts(struct cli *c, const char *id)
 {
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*/attempts", id);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/attempts", id);
 
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
                         show_attempts);
@@ -338,10 +338,46 @@ static void show_events(const struct cli *c, struct scan_value answer, struct bu
 
 static enum exit_code print_events(struct cli *c, const char *id)
 {
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*/events", id);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/events", id);
 
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
                         show_events);
+}
+
+static enum exit_code check_payload_alone(const struct cli *c)
+{
+        static const char *const others[] = {"wait", "attempts", "events"};
+
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                if (cli_has(c, others[i]))
+                        return cli_fail(c, EXIT_USAGE, "--payload and --%s exclude each other",
+                                        others[i]);
+        }
+        return EXIT_DONE;
+}
+
+/* The bytes as they are, but where a terminal would obey them. */
+static enum exit_code print_payload(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/payload", id);
+        const struct http_call call = {
+                .method = "GET", .path = path, .keep_header = "Warren-Masked"};
+        AUTO_BUFFER shown = {0};
+        AUTO_REPLY reply = {0};
+        enum exit_code code = check_payload_alone(c);
+
+        if (code == EXIT_DONE)
+                code = api_get_bytes(c, &call, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (reply.kept[0] != '\0')
+                fprintf(stderr, "masked values: %s; a key with the scope 'operate' sees them\n",
+                        reply.kept);
+        if (!c->terminal)
+                return cli_print(c, buffer_bytes(&reply.body));
+        show_block(&shown, buffer_bytes(&reply.body));
+        buffer_add_char(&shown, '\n');
+        return cli_print(c, buffer_bytes(&shown));
 }
 
 static enum exit_code print_job(struct cli *c, const char *id, const struct http_reply *reply)
@@ -353,7 +389,7 @@ static enum exit_code print_job(struct cli *c, const char *id, const struct http
 
 enum exit_code job_get(struct cli *c, const char *id)
 {
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*", id);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*", id);
         AUTO_REPLY reply = {0};
         enum exit_code code = api_get(c, API_USER, path, &reply);
 
@@ -365,13 +401,15 @@ enum exit_code command_get(struct cli *c)
         const char *id = cli_word(c, 0);
         AUTO_REPLY reply = {0};
 
+        if (cli_has(c, "payload"))
+                return print_payload(c, id);
         if (cli_has(c, "events"))
                 return print_events(c, id);
         if (c->json && cli_has(c, "attempts"))
                 return print_attempts(c, id);
         if (!cli_has(c, "wait"))
                 return job_get(c, id);
-        enum exit_code code = job_wait(c, API_USER, id, &reply);
+        enum exit_code code = job_wait(c, id, &reply);
         if (code == EXIT_DONE)
                 code = print_job(c, id, &reply);
         return code == EXIT_DONE ? job_verdict(api_value(&reply)) : code;

@@ -13,8 +13,7 @@ enum exit_code job_verdict(struct scan_value job);
 api_show_fn job_show;
 
 /* Waits until the job has ended: reply is the job. A failure is told to the user. */
-enum exit_code job_wait(struct cli *c, enum api_role role, const char *id,
-                        struct http_reply *reply) MUST_CHECK;
+enum exit_code job_wait(struct cli *c, const char *id, struct http_reply *reply) MUST_CHECK;
 /* Prints the job and its attempts. */
 enum exit_code job_get(struct cli *c, const char *id);
 

@@ -117,19 +117,38 @@ void operations_will_follow(struct cli *c)
         c->stop = cli_interrupt();
 }
 
-enum exit_code operation_interrupted(const struct cli *c, const char *id)
+/* "warren operation 0198… --tenant acme" */
+static void add_command(const struct cli *c, const char *id, struct buffer *out)
 {
+        buffer_add_text(out, "warren operation ");
+        show_text(out, bytes_of_text(id));
+        cli_add_tenant(c, out);
+}
+
+void operation_note_unsure(const struct cli *c, const char *id, const char *state)
+{
+        AUTO_BUFFER command = {0};
+
+        add_command(c, id, &command);
+        cli_note(c, "%s; '%s' shows it", state, command.data);
+}
+
+enum exit_code operation_interrupted(const struct cli *c, const char *id, const char *state)
+{
+        AUTO_BUFFER command = {0};
+
+        add_command(c, id, &command);
         cli_fail(c, EXIT_INTERRUPTED,
-                 "interrupted; the operation goes on\n"
-                 "  'warren operation %s' shows it, with --abort it ends",
-                 id);
+                 "interrupted; %s\n"
+                 "  '%s' shows it, with --abort it ends",
+                 state, command.data);
         cli_pass_interrupt_on();
         return EXIT_INTERRUPTED;
 }
 
 /* Asks until it has ended. The gateway may be away for a while. */
-static enum exit_code follow(struct cli *c, enum api_role role, const struct http_call *call,
-                             struct progress *p, struct http_reply *reply)
+static enum exit_code follow(struct cli *c, const struct http_call *call, struct progress *p,
+                             struct http_reply *reply)
 {
         msec give_up = 0;
         int pause = ASK_FIRST_MS;
@@ -138,16 +157,18 @@ static enum exit_code follow(struct cli *c, enum api_role role, const struct htt
                 struct err e = {0};
                 http_reply_fini(reply);
                 *reply = (struct http_reply){0};
-                int asked = api_ask(c, role, call, reply, &e);
+                int asked = api_ask(c, API_USER, call, reply, &e);
                 if (*c->stop != 0)
                         return EXIT_INTERRUPTED;
                 bool away = asked < 0 || reply->status >= 500;
                 if (!away && (reply->status != 200 || !goes_on(operation_of(reply))))
-                        return reply->status == 200 ? EXIT_DONE : api_refusal(c, role, call, reply);
+                        return reply->status == 200 ? EXIT_DONE
+                                                    : api_refusal(c, API_USER, call, reply);
                 if (away && give_up == 0)
                         give_up = clock_mono() + patience;
                 else if (away && clock_mono() > give_up)
-                        return asked < 0 ? cli_fail_err(c, &e) : api_refusal(c, role, call, reply);
+                        return asked < 0 ? cli_fail_err(c, &e)
+                                         : api_refusal(c, API_USER, call, reply);
                 if (!away) {
                         give_up = 0;
                         show_progress(p, operation_of(reply));
@@ -157,7 +178,7 @@ static enum exit_code follow(struct cli *c, enum api_role role, const struct htt
         }
 }
 
-enum exit_code operation_follow(struct cli *c, enum api_role role, const char *id)
+enum exit_code operation_follow(struct cli *c, const char *id)
 {
         AUTO_FREE char *path = api_path("/api/v1/operations/*", id);
         const struct http_call call = {.method = "GET", .path = path};
@@ -165,12 +186,12 @@ enum exit_code operation_follow(struct cli *c, enum api_role role, const char *i
         AUTO_REPLY reply = {0};
 
         progress_begin(&p, !c->json);
-        enum exit_code code = follow(c, role, &call, &p, &reply);
+        enum exit_code code = follow(c, &call, &p, &reply);
         progress_clear(&p);
         if (code == EXIT_INTERRUPTED)
-                return operation_interrupted(c, id);
+                return operation_interrupted(c, id, "the operation goes on");
         if (code != EXIT_DONE) {
-                cli_note(c, "the operation may go on; 'warren operation %s' shows it", id);
+                operation_note_unsure(c, id, "the operation may go on");
                 return code;
         }
         code = api_print(c, &reply, show_outcome);
@@ -186,8 +207,8 @@ static void show_operation(const struct cli *c, struct scan_value answer, struct
         view_fields(operation_fields, operation, clock_wall(), c->colours, out);
         if (!goes_on(operation) || !view_add(operation, "id", &id))
                 return;
-        buffer_add_text(out, "next: warren operation ");
-        show_text(out, buffer_bytes(&id));
+        buffer_add_text(out, "next: ");
+        add_command(c, id.data, out);
         buffer_add_text(out, " --wait\n");
 }
 
@@ -195,7 +216,6 @@ enum exit_code command_operation(struct cli *c)
 {
         const char *id = cli_word(c, 0);
         const bool aborts = cli_has(c, "abort"), waits = cli_has(c, "wait");
-        enum api_role role = api_role_of_act(c);
         AUTO_FREE char *path =
                 api_path(aborts ? "/api/v1/operations/*/abort" : "/api/v1/operations/*", id);
         const struct http_call call = {.method = aborts ? "POST" : "GET", .path = path};
@@ -205,13 +225,13 @@ enum exit_code command_operation(struct cli *c)
                 operations_will_follow(c);
         if (waits && !aborts) {
                 cli_catch_interrupts();
-                return operation_follow(c, role, id);
+                return operation_follow(c, id);
         }
-        enum exit_code code = api_call(c, role, &call, &reply);
+        enum exit_code code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE || !waits)
                 return code == EXIT_DONE ? api_print(c, &reply, show_operation) : code;
         cli_catch_interrupts();
-        return operation_follow(c, role, id);
+        return operation_follow(c, id);
 }
 
 enum exit_code command_operations(struct cli *c)
@@ -221,5 +241,5 @@ enum exit_code command_operations(struct cli *c)
                 "operations", operation_columns, next,
                 "there are no operations; 'warren cancel --type TYPE' makes one"};
 
-        return listing_get(c, api_role_of_act(c), "/api/v1/operations", &operations);
+        return listing_get(c, API_USER, "/api/v1/operations", &operations);
 }

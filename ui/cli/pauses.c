@@ -2,22 +2,11 @@
  *
  * pauses.c: pause, resume.
  */
-#include <stdio.h>
+#include <string.h>
 
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/table.h"
 #include "ui/cli/view.h"
-
-/* The member as text, `none` when it is null or absent. */
-static void add_or(struct scan_value of, const char *member, const char *none, struct buffer *out)
-{
-        AUTO_BUFFER text = {0};
-
-        if (!view_add(of, member, &text) || text.length == 0)
-                buffer_add_text(&text, none);
-        show_text(out, buffer_bytes(&text));
-}
 
 /* "type export of tenant acme", "type export of all tenants" */
 static void add_subject(const struct cli *c, struct scan_value pause, struct buffer *out)
@@ -74,16 +63,31 @@ static char *path_of(const struct cli *c, const char *verb)
         return api_path("/api/v1/types/*/*?tenant=*", type, verb, tenant);
 }
 
+/* The gateway takes a type without a tenant from an admin key as the type of all tenants, and from
+ * a tenant's key as that tenant's type: neither may happen unasked. */
+static enum exit_code check_subject(const struct cli *c)
+{
+        const bool all = cli_has(c, "all-tenants"), tenant = cli_has(c, "tenant");
+
+        if (cli_word(c, 0) == NULL && !tenant)
+                return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
+        if (all && tenant)
+                return cli_fail(c, EXIT_USAGE, "--tenant and --all-tenants exclude each other");
+        if (all && c->settings.admin_key == NULL)
+                return cli_fail(c, EXIT_NOT_ALLOWED, "--all-tenants needs WARREN_ADMIN_KEY");
+        if (!all && !tenant && c->settings.api_key == NULL && c->settings.admin_key != NULL)
+                return cli_fail(c, EXIT_USAGE, "give --tenant or --all-tenants");
+        return EXIT_DONE;
+}
+
 static enum exit_code set_pause(struct cli *c, const char *verb, api_show_fn *show)
 {
-        const bool all = cli_has(c, "all-tenants");
+        enum exit_code code = check_subject(c);
 
-        if (cli_word(c, 0) == NULL && !cli_has(c, "tenant"))
-                return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
-        if (all && cli_has(c, "tenant"))
-                return cli_fail(c, EXIT_USAGE, "--tenant and --all-tenants exclude each other");
+        if (code != EXIT_DONE)
+                return code;
         AUTO_FREE char *path = path_of(c, verb);
-        return api_show(c, all ? API_ADMIN : api_role_of_act(c),
+        return api_show(c, cli_has(c, "all-tenants") ? API_ADMIN : API_USER,
                         &(struct http_call){.method = "POST", .path = path}, show);
 }
 
@@ -95,14 +99,6 @@ static void add_age(struct table *t, struct scan_value of, const char *member)
         table_cell(t, buffer_bytes(&text), COLOUR_NONE);
 }
 
-static void add_cell(struct table *t, struct scan_value of, const char *member, const char *none)
-{
-        AUTO_BUFFER text = {0};
-
-        add_or(of, member, none, &text);
-        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
-}
-
 /* One that is over is listed for the jobs that it left in its parked queue. */
 static void add_type(struct table *t, struct scan_value pause)
 {
@@ -111,27 +107,37 @@ static void add_type(struct table *t, struct scan_value pause)
         if (!paused && view_int(pause, "parked") == 0)
                 return;
         table_row(t);
-        add_cell(t, pause, "type", "(all)");
-        add_cell(t, pause, "tenant", "(all)");
+        view_cell(t, pause, "type", "(all)");
+        view_cell(t, pause, "tenant", "(all)");
         table_cell(t, bytes_of_text(paused ? "paused" : "resumed"),
                    paused ? COLOUR_YELLOW : COLOUR_NONE);
         add_age(t, pause, "since");
-        add_cell(t, pause, "parked", "-");
-        add_cell(t, pause, "by", "");
+        view_cell(t, pause, "parked", "-");
+        view_cell(t, pause, "by", "");
 }
 
 /* A tenant's jobs stay in its own queues. */
-static void add_tenant(struct table *t, struct scan_value tenant)
+static void add_paused(struct table *t, struct scan_value of, const char *name)
 {
-        if (!view_is_true(tenant, "paused"))
+        if (!view_is_true(of, "paused"))
                 return;
         table_row(t);
         table_cell_text(t, "(all)");
-        add_cell(t, tenant, "name", "");
+        view_cell(t, of, name, "");
         table_cell(t, bytes_of_text("paused"), COLOUR_YELLOW);
-        add_age(t, tenant, "paused_at");
+        add_age(t, of, "paused_at");
         table_cell_text(t, "-");
-        add_cell(t, tenant, "paused_by", "");
+        view_cell(t, of, "paused_by", "");
+}
+
+static void add_tenant(struct table *t, struct scan_value tenant)
+{
+        add_paused(t, tenant, "name");
+}
+
+static void add_queue(struct table *t, struct scan_value queue)
+{
+        add_paused(t, queue, "tenant");
 }
 
 static void add_each(struct table *t, const struct http_reply *reply, const char *member,
@@ -146,22 +152,39 @@ static void add_each(struct table *t, const struct http_reply *reply, const char
                 add(t, item.value);
 }
 
-/* Only an admin key reads tenants; without one a tenant's own pause is not listed. */
-static void add_tenants(struct cli *c, struct table *t)
+/* A tenant's own key may not read tenants, but sees in its queues whether it is paused. */
+static enum exit_code add_own(struct cli *c, struct table *t)
+{
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, API_USER, "/api/v1/queues", &reply);
+
+        if (code == EXIT_DONE)
+                add_each(t, &reply, "queues", add_queue);
+        return code;
+}
+
+static enum exit_code add_tenants(struct cli *c, struct table *t)
 {
         const char *tenant = cli_option(c, "tenant");
-        AUTO_FREE char *path = tenant == NULL ? api_path("/api/v1/tenants")
-                                              : api_path("/api/v1/tenants/*", tenant);
+        const bool all = tenant == NULL || strcmp(tenant, "*") == 0;
+        AUTO_FREE char *path =
+                all ? api_path("/api/v1/tenants") : api_path("/api/v1/tenants/*", tenant);
+        const struct http_call call = {.method = "GET", .path = path};
+        struct scan_value one;
         struct err e = {0};
         AUTO_REPLY reply = {0};
 
-        if (c->settings.admin_key == NULL || api_read(c, path, &reply, &e) < 0)
-                return;
-        struct scan_value one;
-        if (tenant == NULL)
+        if (api_ask(c, API_USER, &call, &reply, &e) < 0)
+                return cli_fail_err(c, &e);
+        if (reply.status == 403)
+                return add_own(c, t);
+        if (reply.status >= 300)
+                return api_refusal(c, API_USER, &call, &reply);
+        if (all)
                 add_each(t, &reply, "tenants", add_tenant);
         else if (view_find(api_value(&reply), "tenant", &one))
                 add_tenant(t, one);
+        return EXIT_DONE;
 }
 
 static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply)
@@ -172,7 +195,9 @@ static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply
         AUTO_BUFFER out = {0};
 
         add_each(t, reply, "pauses", add_type);
-        add_tenants(c, t);
+        enum exit_code code = add_tenants(c, t);
+        if (code != EXIT_DONE)
+                return code;
         if (table_rows(t) == 0) {
                 cli_note(c, "nothing is paused");
                 return EXIT_DONE;
@@ -181,10 +206,8 @@ static enum exit_code print_pauses(struct cli *c, const struct http_reply *reply
         return cli_print(c, buffer_bytes(&out));
 }
 
-/* Of all tenants with an admin key. */
 static enum exit_code list_pauses(struct cli *c)
 {
-        enum api_role role = c->settings.admin_key != NULL ? API_ADMIN : API_USER;
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
 
@@ -192,7 +215,7 @@ static enum exit_code list_pauses(struct cli *c)
                 return cli_fail(c, EXIT_USAGE, "--list takes --tenant only");
         buffer_add_text(&path, "/api/v1/pauses");
         api_query_options(&path, &c->arguments);
-        enum exit_code code = api_get(c, role, path.data, &reply);
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
         if (code != EXIT_DONE)
                 return code;
         return c->json ? cli_print_json(c, buffer_bytes(&reply.body)) : print_pauses(c, &reply);

@@ -4,7 +4,7 @@
  */
 #include "common/base/own.h"
 #include "ui/cli/api.h"
-#include "ui/cli/view.h"
+#include "ui/cli/listing.h"
 
 static void add_text(struct table *t, struct buffer *text)
 {
@@ -12,14 +12,6 @@ static void add_text(struct table *t, struct buffer *text)
                 buffer_add_char(text, '-');
         table_cell(t, buffer_bytes(text), COLOUR_NONE);
         buffer_clear(text);
-}
-
-static void add_cell(struct table *t, struct scan_value of, const char *path)
-{
-        AUTO_BUFFER text = {0};
-
-        view_add(of, path, &text);
-        add_text(t, &text);
 }
 
 /* "5 of 5", "3 left of 10/1m", "19s": of the tenant, so on its first line only. */
@@ -37,7 +29,7 @@ static void add_tenant_cells(struct table *t, struct scan_value queue)
                 view_add(queue, "rate.limit", &text);
         }
         add_text(t, &text);
-        if (view_int(queue, "drain_seconds") >= 0)
+        if (view_int(queue, "drain_seconds") > 0)
                 view_add_span(view_int(queue, "drain_seconds") * MSEC_SECOND, &text);
         add_text(t, &text);
 }
@@ -57,9 +49,10 @@ static void add_lane(struct table *t, struct scan_value queue, struct scan_value
         if (view_is_true(queue, "paused"))
                 buffer_add_text(&text, " (paused)");
         add_text(t, &text);
-        add_cell(t, lane, "lane");
-        add_cell(t, lane, "ready");
-        add_cell(t, lane, "running");
+        view_cell(t, lane, "lane", "-");
+        view_cell(t, lane, "waiting", "-");
+        view_cell(t, lane, "ready", "-");
+        view_cell(t, lane, "running", "-");
         view_add_age(lane, "oldest_at", clock_wall(), &text);
         add_text(t, &text);
         if (first)
@@ -87,11 +80,10 @@ static void add_queue(struct table *t, struct scan_value queue)
 
 static void show_queues(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        static const char *const titles[] = {"TENANT", "LANE", "READY", "RUNNING", "OLDEST",
-                                             "SLOTS",  "RATE", "DRAIN", NULL};
+        static const char *const titles[] = {"TENANT", "LANE",  "WAITING", "READY", "RUNNING",
+                                             "OLDEST", "SLOTS", "RATE",    "DRAIN", NULL};
         struct scan_value queues;
         struct scan_item item;
-        AUTO_BUFFER cursor = {0};
         AUTO(table) t = table_create(titles);
 
         if (!view_find(answer, "queues", &queues) || queues.kind != SCAN_ARRAY)
@@ -99,8 +91,7 @@ static void show_queues(const struct cli *c, struct scan_value answer, struct bu
         for (struct scan_cursor at = scan_items(queues); scan_next(&at, &item);)
                 add_queue(t, item.value);
         table_render(t, c->width, c->colours, out);
-        if (view_add(answer, "next_cursor", &cursor))
-                buffer_printf(out, "more: --cursor %s\n", cursor.data);
+        listing_add_more(answer, out);
 }
 
 enum exit_code command_queues(struct cli *c)

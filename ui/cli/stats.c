@@ -3,8 +3,6 @@
  * stats.c: `warren stats`: how many jobs have which status, throughput and latency; with
  * --minutes a row for each minute.
  */
-#include <string.h>
-
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
@@ -54,27 +52,27 @@ static void add_groups(const struct cli *c, struct scan_value stats, const char 
         table_render(t, c->width, c->colours, out);
 }
 
-static void add_cell(struct table *t, struct scan_value window, const char *path)
+static void add_span(struct table *t, struct scan_value period, const char *path)
 {
         AUTO_BUFFER text = {0};
 
-        if (strstr(path, "_ms.") == NULL)
-                view_add(window, path, &text);
-        else if (view_int(window, path) >= 0)
-                view_add_span(view_int(window, path), &text);
+        if (view_int(period, path) >= 0)
+                view_add_span(view_int(period, path), &text);
         table_cell(t, buffer_bytes(&text), COLOUR_NONE);
 }
 
 static void add_row(struct table *t, struct scan_value period, struct bytes title)
 {
-        static const char *const paths[] = {"submitted",      "completed",      "failed_attempts",
-                                            "dead",           "latency_ms.p50", "latency_ms.p95",
-                                            "latency_ms.p99", "wait_ms.p99"};
+        static const char *const counts[] = {"submitted", "completed", "failed_attempts", "dead"};
+        static const char *const spans[] = {"latency_ms.p50", "latency_ms.p95", "latency_ms.p99",
+                                            "wait_ms.p99"};
 
         table_row(t);
         table_cell(t, title, COLOUR_NONE);
-        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-                add_cell(t, period, paths[i]);
+        for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+                view_cell(t, period, counts[i], "");
+        for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+                add_span(t, period, spans[i]);
 }
 
 static void add_window(struct table *t, struct scan_value stats, const char *member,

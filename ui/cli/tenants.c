@@ -18,7 +18,7 @@ static const struct view_column tenant_columns[] = {
         {"MAX RUNNING", "max_running", VIEW_TEXT},
         {"MAX PENDING", "max_pending", VIEW_TEXT},
         {"WEIGHT", "weight", VIEW_TEXT},
-        {"PAUSED", "paused", VIEW_TEXT},
+        {"PAUSED", "paused", VIEW_MARK},
         {"CREATED", "created_at", VIEW_AGE},
         {NULL, NULL, VIEW_TEXT},
 };
@@ -30,7 +30,7 @@ static const struct view_column tenant_fields[] = {
         {"max running", "max_running", VIEW_TEXT},
         {"max pending", "max_pending", VIEW_TEXT},
         {"weight", "weight", VIEW_TEXT},
-        {"paused", "paused", VIEW_TEXT},
+        {"paused", "paused", VIEW_FLAG},
         {"has AMQP login", "amqp_login", VIEW_FLAG},
         {"created", "created_at", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},

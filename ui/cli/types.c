@@ -59,15 +59,14 @@ enum exit_code command_type_list(struct cli *c)
                 "types", type_columns, next,
                 "no job type is known: no consumer handles one, and there are no jobs"};
 
-        return listing_get(c, API_ADMIN, "/api/v1/types", &types);
+        return listing_get(c, API_USER, "/api/v1/types", &types);
 }
 
 enum exit_code command_type_show(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/types/*", cli_word(c, 0));
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/types/*", cli_word(c, 0));
 
-        return api_show(c, API_ADMIN, &(struct http_call){.method = "GET", .path = path},
-                        show_type);
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path}, show_type);
 }
 
 enum exit_code command_type_set(struct cli *c)

@@ -213,6 +213,15 @@ void view_row(struct table *t, const struct view_column *columns, struct scan_va
         }
 }
 
+void view_cell(struct table *t, struct scan_value of, const char *path, const char *none)
+{
+        AUTO_BUFFER text = {0};
+
+        if (!view_add(of, path, &text) || text.length == 0)
+                buffer_add_text(&text, none);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
+}
+
 void view_add_title(const char *title, bool colours, struct buffer *out)
 {
         AUTO_BUFFER padded = {0};

@@ -69,6 +69,8 @@ struct view_column {
 /* A table with these titles; view_row adds a row of an item. */
 struct table *view_table(const struct view_column *columns);
 void view_row(struct table *t, const struct view_column *columns, struct scan_value item, msec now);
+/* Adds a cell with the member's text, or `none` when there is none. */
+void view_cell(struct table *t, struct scan_value of, const char *path, const char *none);
 /* The title of a line, padded. */
 void view_add_title(const char *title, bool colours, struct buffer *out);
 /* "title  value" lines of an object; absent members are left out. */

@@ -74,13 +74,32 @@ static void add_parts(struct scan_value of, struct buffer *out)
         }
 }
 
+/* Lists are shown as tables, below. The version of a limit's tokens is for programs. */
+static bool says_nothing(struct scan_item item)
+{
+        switch (item.value.kind) {
+        case SCAN_NULL:
+        case SCAN_ARRAY:
+        case SCAN_FALSE:
+                return true;
+        case SCAN_OBJECT:
+                return has_no_elements(item.value);
+        case SCAN_NUMBER:
+                return bytes_equal_text(item.key, "version") ||
+                       (bytes_equal_text(item.key, "holders_left_out") &&
+                        bytes_equal_text(item.value.raw, "0"));
+        case SCAN_TRUE:
+        case SCAN_STRING:
+                return false;
+        }
+        return false;
+}
+
 static void add_evidence(const struct cli *c, struct scan_item item, struct buffer *out)
 {
         AUTO_BUFFER text = {0};
 
-        if (item.value.kind == SCAN_NULL || item.value.kind == SCAN_ARRAY)
-                return;
-        if (item.value.kind == SCAN_OBJECT && has_no_elements(item.value))
+        if (says_nothing(item))
                 return;
         add_title(item.key, c->colours, out);
         if (item.value.kind == SCAN_OBJECT) {
@@ -123,7 +142,7 @@ static void show_why(const struct cli *c, struct scan_value answer, struct buffe
 
 enum exit_code command_why(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*/why", cli_word(c, 0));
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/why", cli_word(c, 0));
 
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path}, show_why);
 }

@@ -20,12 +20,12 @@ static enum colour colour_of(struct scan_value worker)
         return view_is(worker, "status", "lost") ? COLOUR_RED : COLOUR_YELLOW;
 }
 
-static void add_cell(struct table *t, struct scan_value of, const char *path, enum colour colour)
+static void add_status(struct table *t, struct scan_value worker)
 {
         AUTO_BUFFER text = {0};
 
-        view_add(of, path, &text);
-        table_cell(t, buffer_bytes(&text), colour);
+        view_add(worker, "status", &text);
+        table_cell(t, buffer_bytes(&text), colour_of(worker));
 }
 
 /* "3 of 4" */
@@ -60,8 +60,8 @@ static void add_worker(struct table *t, struct scan_value worker, msec now)
         AUTO_BUFFER seen = {0};
 
         table_row(t);
-        add_cell(t, worker, "worker", COLOUR_NONE);
-        add_cell(t, worker, "status", colour_of(worker));
+        view_cell(t, worker, "worker", "");
+        add_status(t, worker);
         add_busy(t, worker);
         view_add_age(worker, "last_seen", now, &seen);
         table_cell(t, buffer_bytes(&seen), COLOUR_NONE);
@@ -115,7 +115,6 @@ static void show_workers(const struct cli *c, struct scan_value answer, struct b
         static const char *const titles[] = {"WORKER", "STATUS", "BUSY", "SEEN", "TYPES", NULL};
         struct scan_value workers;
         struct scan_item item;
-        AUTO_BUFFER cursor = {0};
         AUTO(table) t = table_create(titles);
 
         if (!view_find(answer, "workers", &workers) || workers.kind != SCAN_ARRAY)
@@ -126,8 +125,7 @@ static void show_workers(const struct cli *c, struct scan_value answer, struct b
         table_render(t, c->width, c->colours, out);
         if (cli_has(c, "running"))
                 add_runs(c, workers, out);
-        if (view_add(answer, "next_cursor", &cursor))
-                buffer_printf(out, "more: --cursor %s\n", cursor.data);
+        listing_add_more(answer, out);
 }
 
 enum exit_code command_workers(struct cli *c)
