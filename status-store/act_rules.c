@@ -137,11 +137,12 @@ static enum act_refusal judge_move(const struct job_row *row, const struct act *
         return expires > 0 && starts >= expires ? ACT_AFTER_EXPIRY : ACT_ALLOWED;
 }
 
-static enum act_refusal judge_retry(const struct job_row *row, msec now)
+static enum act_refusal judge_ended(const struct job_row *row, const struct act *act, msec now)
 {
         if (!status_is_ended(row->status))
                 return ACT_JOB_OPEN;
-        bool young = row->status == STATUS_DEAD && now < row->finished_at + ACT_LETTER_WAIT;
+        bool young = row->status == STATUS_DEAD && !act->archived &&
+                     now < row->finished_at + ACT_LETTER_WAIT;
         return young ? ACT_LETTER_NOT_ARCHIVED : ACT_ALLOWED;
 }
 
@@ -157,11 +158,10 @@ static enum act_refusal judge(const struct job_row *row, const struct act *act, 
         case ACT_PRIORITY:
                 return judge_move(row, act, now, plan);
         case ACT_RETRY:
-                return judge_retry(row, now);
         case ACT_FORGET:
                 break;
         }
-        return status_is_ended(row->status) ? ACT_ALLOWED : ACT_JOB_OPEN;
+        return judge_ended(row, act, now);
 }
 
 void act_judge(const struct job_row *row, const struct act *act, bool has_payload, msec now,

@@ -92,11 +92,15 @@ static void note_outcome(struct api *a, const struct act *act, const struct act_
 static bool read_act(struct api *a, struct http_request *r, struct act *act)
 {
         static const char *const allowed[] = {"tenant", NULL};
-        if (!api_is_primary(a, r) || !http_query_only(r, allowed))
+        static const char *const of_forget[] = {"tenant", "letter", NULL};
+        bool forgets = act->kind == ACT_FORGET;
+        if (!api_is_primary(a, r) || !http_query_only(r, forgets ? of_forget : allowed))
                 return false;
         const char *tenant = api_tenant(r);
         if (tenant == NULL)
                 return false;
+        const char *letter = http_query(r, "letter");
+        act->archived = letter != NULL && strcmp(letter, "archived") == 0;
         snprintf(act->tenant, sizeof(act->tenant), "%s", tenant);
         api_by(r, act->by);
         if (http_body(r).length > 0 && !http_body_is_json(r))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts on jobs that died, in which their dead letters take part; and on jobs that were told in part."""
+import contextlib
 import json
+import sqlite3
 import threading
 import time
 import uuid
@@ -58,6 +60,21 @@ def test_forget_deletes_the_letters(warren):
     assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
     until(lambda: warren.api.request("GET", f"/jobs/{id}").status_code == 404, 10, "forgotten")
     act(warren.api, "DELETE", id, 204)
+
+
+def test_a_forget_waits_for_the_letter(warren):
+    """The archive cannot be written: the letter waits in its queue, with the payload."""
+    with contextlib.closing(sqlite3.connect(warren.folder / "archive.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        id = warren.api.submit("fail", {"n": 1}, max_retries=0)["id"]
+        assert warren.api.wait(id)["status"] == "dead"
+        answer = warren.api.request("DELETE", f"/jobs/{id}")
+        assert (answer.status_code, kind_of(answer.json())) == (409, "letter-not-archived")
+        assert warren.api.get(id)["status"] == "dead"
+        db.execute("ROLLBACK")
+    letter = until(lambda: warren.api.letters(job=id), 20, "its letter")[0]["id"]
+    act(warren.api, "DELETE", id, 204)
+    assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
 
 
 def test_letters_of_an_open_job_stay(warren):
