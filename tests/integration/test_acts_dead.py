@@ -95,6 +95,18 @@ def test_without_its_letter_it_is_retried_after_a_minute(warren):
     assert token_answer.headers["Retry-After"] == "1"
 
 
+def test_a_letter_of_an_earlier_run(warren):
+    """No run is granted for it while a later one is under way; it stays."""
+    id, letter = died(warren)
+    ask = {"tenant": "acme", "id": id, "holder": str(uuid.uuid4()), "after": 1, "run": 1}
+    assert internal(warren, "POST", "/runs", json=ask).json()["run"] == 2
+    answer = warren.api.request("POST", f"/dlq/{letter}/requeue")
+    assert answer.status_code == 409 and "a later run of the job is under way" in answer.json()["detail"]
+    assert warren.api.letter(letter)["state"] == "dead"
+    assert act(warren.api, "DELETE", id, 204) is None
+    assert internal(warren, "POST", "/runs", json={**ask, "holder": letter}).status_code == 409
+
+
 def test_told_in_part_cannot_be_moved(warren):
     """Only its start is known, and that it was given back: no submission, so no payload."""
     id = str(uuid.uuid4())
