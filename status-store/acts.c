@@ -417,8 +417,8 @@ static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, st
                 struct act_job *j = &n->jobs[n->count];
                 struct act_plan plan;
                 int full = plan_one(a, &p->acts[i], j, &plan, e);
-                bool goes_on = full == 0 && plan.refusal == ACT_ALLOWED && !plan.done;
-                if (goes_on) {
+                bool wanted = p->filter == NULL || job_filter_matches(p->filter, &j->job.row);
+                if (full == 0 && plan.refusal == ACT_ALLOWED && !plan.done && wanted) {
                         n->count++;
                         continue;
                 }

@@ -98,7 +98,10 @@ int operation_page_fill(struct operation_page *p, struct readers *readers,
                 f.filter.statuses |= 1u << STATUS_CANCELLED;
         if (o->cursor[0] != '\0' && !cursor_read(o->cursor, &after))
                 return err_set(e, ERR_CORRUPT, "a place in the registry cannot be read");
-        p->acts = (struct acts_page){.acts = p->all, .marked = o->bulk != BULK_NONE};
+        p->filter = f.filter;
+        p->filter.text = NULL;
+        p->acts = (struct acts_page){
+                .acts = p->all, .marked = o->bulk != BULK_NONE, .filter = &p->filter};
         p->step = (struct operation_step){.id = o->id, .cursor = p->cursor};
         AUTO_READER *reader = readers_take(readers, e);
         if (reader == NULL)
