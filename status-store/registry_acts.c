@@ -304,6 +304,7 @@ int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e)
 {
         const struct uuid id = uuid_of(d->id);
         d->listed = MOVED_UNKNOWN;
+        d->forgotten = false;
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
@@ -318,8 +319,10 @@ int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e)
                                .copy = sqlite3_column_int64(find, 2)};
         int kind = sqlite3_column_int(find, 3);
         bool ends = kind >= 0 && kind < ACT_KINDS && act_ends_the_run((enum act_kind)kind);
-        if (mark_covers(&m, d->run, d->attempt, d->copy))
-                d->listed = ends ? MOVED_ENDED : MOVED_SUPERSEDED;
+        if (!mark_covers(&m, d->run, d->attempt, d->copy))
+                return 0;
+        d->listed = ends ? MOVED_ENDED : MOVED_SUPERSEDED;
+        d->forgotten = kind == ACT_FORGET;
         return 0;
 }
 

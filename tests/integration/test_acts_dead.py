@@ -77,6 +77,19 @@ def test_a_forget_waits_for_the_letter(warren):
     assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
 
 
+def test_a_letter_that_comes_after_the_forget(warren):
+    """As when letters wait in their queue for longer than a forget waits for them."""
+    assert warren.dlx_monitor.stop() == 0
+    forgotten, other = (warren.api.submit("fail", {"n": 1}, max_retries=0)["id"] for _ in range(2))
+    assert [warren.api.wait(id)["status"] for id in (forgotten, other)] == ["dead", "dead"]
+    assert internal(warren, "DELETE", f"/jobs/{forgotten}?tenant=acme&letter=archived").status_code == 204
+    time.sleep(6)
+    warren.dlx_monitor.start()
+    until(lambda: warren.api.letters(job=other), 20, "the letter of the other")
+    until(lambda: "after its job was forgotten" in warren.dlx_monitor.log(), 20, "it is deleted")
+    assert not warren.api.letters(job=forgotten) and warren.api.letters(job=other)
+
+
 def test_letters_of_an_open_job_stay(warren):
     id, letter = died(warren)
     edit = {"type": "sleep", "payload": {"ms": 3000}}
