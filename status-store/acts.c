@@ -417,7 +417,7 @@ static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, st
                 struct act_job *j = &n->jobs[n->count];
                 struct act_plan plan;
                 int full = plan_one(a, &p->acts[i], j, &plan, e);
-                bool wanted = p->filter == NULL || job_filter_matches(p->filter, &j->job.row);
+                bool wanted = p->wanted == NULL || p->wanted(p->owner, &j->job.row);
                 if (full == 0 && plan.refusal == ACT_ALLOWED && !plan.done && wanted) {
                         n->count++;
                         continue;

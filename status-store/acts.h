@@ -11,7 +11,6 @@
 #include "common/db/readers.h"
 #include "common/db/writer.h"
 #include "status-store/act_rules.h"
-#include "status-store/job_filter.h"
 #include "status-store/markers.h"
 #include "status-store/operator.h"
 #include "status-store/provisioning.h"
@@ -75,8 +74,8 @@ struct acts_page {
         const struct act *acts; /* all of one kind: CANCEL or RUN_NOW; a job at most once */
         size_t count;
         bool marked; /* a bulk mark covers them: they get none of their own */
-        /* What does not match it any more, but for its text, is skipped. NULL: any. */
-        const struct job_filter *filter;
+        /* A job that it refuses is skipped; owner: as below. NULL: all are wanted. */
+        bool (*wanted)(const void *owner, const struct job_row *row);
         /* The write that commits the intents also runs this: the operation's cursor and counts. */
         write_fn *progress;
         void *owner;
