@@ -187,6 +187,18 @@ void act_judge(const struct job_row *row, const struct act *act, bool has_payloa
                 plan->refusal = ACT_PAYLOAD_UNKNOWN;
 }
 
+int64_t act_highest_copy(const struct job_row *row)
+{
+        const struct fold_key *const keys[] = {&row->winner, &row->message, &row->moved,
+                                               &job_row_facts(row)->wait};
+        int64_t copy = 0;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                if (keys[i]->copy > copy)
+                        copy = keys[i]->copy;
+        }
+        return copy;
+}
+
 void act_copy(const struct job_row *row, const struct act_plan *plan, int64_t copy,
               struct bytes payload, struct job *out)
 {

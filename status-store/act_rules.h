@@ -74,6 +74,8 @@ bool act_is_untold(const struct job_row *row);
 /* row: NULL: there is none. has_payload: it is known, so the job can be published again. */
 void act_judge(const struct job_row *row, const struct act *act, bool has_payload, msec now,
                struct act_plan *plan);
+/* The greatest number that a copy of the job is known to have. */
+int64_t act_highest_copy(const struct job_row *row);
 /* The copy, or new run, that the plan publishes, with number `copy`. Borrows from row and payload.
  */
 void act_copy(const struct job_row *row, const struct act_plan *plan, int64_t copy,

@@ -23,7 +23,6 @@
 #define PAGE_STEPS_WAIT ((msec)10 * MSEC_SECOND)
 
 static const char list_is_full[] = "too many jobs that are due later were acted on (moved_max)";
-
 struct acts {
         struct acts_config config;
         struct act_tools tools;
@@ -136,19 +135,6 @@ static int judge(struct acts *a, const struct act *act, struct act_job *j, struc
         return lives < 0 ? -1 : 1;
 }
 
-/* The greatest number that a copy of the job is known to have. */
-static int64_t highest_copy(const struct job_row *row)
-{
-        const struct fold_key *const keys[] = {&row->winner, &row->message, &row->moved,
-                                               &job_row_facts(row)->wait};
-        int64_t copy = 0;
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                if (keys[i]->copy > copy)
-                        copy = keys[i]->copy;
-        }
-        return copy;
-}
-
 static void plan_intent(const struct act *act, const struct act_plan *plan, struct act_job *j)
 {
         const struct job_row *row = &j->job.row;
@@ -162,7 +148,7 @@ static void plan_intent(const struct act *act, const struct act_plan *plan, stru
                              .due = plan->due > plan->run_at ? plan->due : plan->run_at,
                              .at = clock_wall()};
         if (act_publishes(plan->kind))
-                i->copy = operator_copy_number(highest_copy(row));
+                i->copy = operator_copy_number(act_highest_copy(row));
         memcpy(i->tenant, row->tenant, sizeof(i->tenant));
         memcpy(i->id, row->id, sizeof(i->id));
         memcpy(i->by, act->by, sizeof(i->by));
