@@ -19,6 +19,7 @@ static void write_ask(const struct grant_ask *ask, struct buffer *out)
         json_put_string(out, "tenant", ask->tenant);
         json_put_string(out, "id", ask->job);
         json_put_int(out, "after", ask->after);
+        json_put_int(out, "run", ask->run);
         json_put_string(out, "holder", ask->holder);
         json_end(out);
 }
@@ -44,6 +45,20 @@ static int read_answer(struct bytes body, struct replay_run *out)
         return json_read_members(&r, &root, answer_members, out);
 }
 
+/* With the primary's words. */
+static int refuse(struct bytes problem, struct err *e)
+{
+        struct scan_value detail;
+        struct scan_fault fault;
+        char text[ERR_TEXT_SIZE];
+
+        if (scan_check(problem, ANSWER_DEPTH, &fault) != 0 ||
+            !scan_find(scan_root(problem), "detail", &detail) ||
+            !json_copy_text(detail, text, sizeof(text)))
+                return err_set(e, ERR_CONFLICT, "the primary status-store refuses the run");
+        return err_set(e, ERR_CONFLICT, "%s", text);
+}
+
 int grant_run(struct http_client *primary, const struct grant_ask *ask, struct replay_run *out,
               struct err *e)
 {
@@ -59,6 +74,8 @@ int grant_run(struct http_client *primary, const struct grant_ask *ask, struct r
         int done = http_client_call(primary, &call, &reply, &why);
         if (done != 0)
                 (void)err_set(e, ERR_UNAVAILABLE, "%scannot be reached: %s", unavailable, why.text);
+        else if (reply.status == 409)
+                done = refuse(buffer_bytes(&reply.body), e);
         else if (reply.status != 200)
                 done = err_set(e, ERR_UNAVAILABLE, "%sanswers %d", unavailable, reply.status);
         else if (read_answer(buffer_bytes(&reply.body), out) != 0)

@@ -358,6 +358,7 @@ int letters_get(const struct archive *a, const struct letter_asked *asked, struc
 #define CONTENT_COLUMNS(X) \
         X(l.job_id, "", COLUMN_TEXT, job_id) \
         X(l.tenant, "", COLUMN_TEXT, tenant) \
+        X(l.run, "", COLUMN_INT, run) \
         X(l.replaying, "", COLUMN_FLAG, replaying) \
         X(l.replay_run, "", COLUMN_INT, replay_run) \
         X(l.replay_copy, "", COLUMN_INT, replay_copy) \

@@ -44,6 +44,7 @@ int letters_get(const struct archive *a, const struct letter_asked *asked, struc
 struct letter_content {
         char job_id[UUID_SIZE];
         char tenant[TENANT_SIZE];
+        int64_t run;
         bool replaying;
         int64_t replay_run;      /* 0: no replay was begun */
         int64_t replay_copy;     /* of it; 0: begun by a version that had none */

@@ -11,6 +11,7 @@
 #include "common/http/health.h"
 #include "dlx-monitor/announcer.h"
 #include "dlx-monitor/intake.h"
+#include "dlx-monitor/late.h"
 #include "dlx-monitor/retention.h"
 #include "dlx-monitor/routes.h"
 #include "dlx-monitor/settings.h"
@@ -27,6 +28,7 @@ struct monitor {
         struct intake *intake;
         struct announcer *announcer;
         struct replayer *replayer;
+        struct late *late;
         struct retention *retention;
         struct api api;
         struct http_server *server;
@@ -290,7 +292,8 @@ static int begin(void *owner, struct service *service, struct err *e)
         if (create_client(m, e) != 0 || create_links(m, e) != 0)
                 return -1;
         create_parts(m);
-        return create_servers(m, e);
+        m->late = late_create(m->archive, m->primary, e);
+        return m->late != NULL ? create_servers(m, e) : -1;
 }
 
 static void end(void *owner)
@@ -305,6 +308,9 @@ static void end(void *owner)
         control_destroy(&m->control);
         announcer_destroy(&m->announcer);
         replayer_destroy(&m->replayer);
+        if (m->primary != NULL)
+                http_client_stop(m->primary);
+        late_destroy(&m->late);
         http_client_destroy(&m->primary);
         retention_destroy(&m->retention);
         archive_destroy(&m->archive);

@@ -186,8 +186,10 @@ static int publish(struct replayer *r, const struct job *job, enum link_result *
 static int ask_run(struct replayer *r, const char *letter, const struct letter_content *content,
                    struct replay_run *out, struct err *e)
 {
-        struct grant_ask ask = {
-                .tenant = content->tenant, .job = content->job_id, .holder = letter};
+        struct grant_ask ask = {.tenant = content->tenant,
+                                .job = content->job_id,
+                                .holder = letter,
+                                .run = content->run};
 
         if (letters_greatest_run(r->config.archive, content, &ask.after, e) != 0)
                 return -1;

@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/base/uuid.h"
+#include "common/http/problem.h"
 #include "common/model/record.h"
 #include "gateway/access.h"
 #include "gateway/audited.h"
@@ -118,6 +119,20 @@ const char *forward_tenant(struct http_request *r)
         return tenant;
 }
 
+/* A service that got the call of an act may have begun it. */
+static void refuse_unanswered(struct http_request *r, const struct http_call *call,
+                              const char *service, bool sent, const struct err *why)
+{
+        bool reads = strcmp(call->method, "GET") == 0;
+        json_auto_t *members = json_object();
+        char detail[sizeof(why->text) + 64];
+
+        if (sent && !reads)
+                json_object_set_new(members, "accepted", json_string("unknown"));
+        snprintf(detail, sizeof(detail), "%s: %s", service, why->text);
+        http_problem_of(r, &(struct problem){.status = 503, .detail = detail, .members = members});
+}
+
 /* False: it did not answer: answered with 503. */
 static bool make_call(struct http_request *r, const struct forwarding *to,
                       const struct http_call *given, struct http_reply *reply)
@@ -136,7 +151,7 @@ static bool make_call(struct http_request *r, const struct forwarding *to,
                 return true;
         LOG_WARN("an internal service does not answer", log_text("service", to->service),
                  log_err(&e));
-        http_problem(r, 503, "%s: %s", to->service, e.text);
+        refuse_unanswered(r, &call, to->service, reply->sent, &e);
         return false;
 }
 

@@ -10,11 +10,13 @@
 
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
-#include "common/model/status.h"
 #include "gateway/forward.h"
 
 static const char store[] = "status-store";
 static const char archive[] = "dlx-monitor";
+static const char *const allowed[] = {"tenant", NULL};
+
+enum { EMPTY_DEPTH = 4 };
 
 #define AUTO_REPLY __attribute__((cleanup(http_reply_fini))) struct http_reply
 
@@ -69,24 +71,45 @@ static bool read_text(const struct http_reply *reply, const char *name, char *ou
                json_copy_text(value, out, size);
 }
 
-/* The job's status; "": it is unknown. False: answered. */
-static bool read_status(const struct asked *a, char status[16])
+/* A member of an answer that is a whole number; 0: it is not there. */
+static int64_t read_number(struct bytes checked, const char *name)
+{
+        struct scan_value value;
+        int64_t number = 0;
+        bool found = scan_find(scan_root(checked), name, &value) && value.kind == SCAN_NUMBER &&
+                     scan_int(value, &number);
+        return found ? number : 0;
+}
+
+/* What the status-store knows of the job. */
+struct known_job {
+        char status[16]; /* "": it is unknown */
+        int64_t run;
+};
+
+/* False: answered. */
+static bool read_job(const struct asked *a, struct known_job *out)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
-        status[0] = '\0';
+        *out = (struct known_job){.run = 0};
         write_path(&path, "jobs/", a->id, "?", a->tenant);
         if (!ask(a, store, "GET", path.data, &reply))
                 return false;
-        if (reply.status == 200)
-                (void)read_text(&reply, "status", status, 16);
+        if (reply.status == 200 && read_text(&reply, "status", out->status, sizeof(out->status)))
+                out->run = read_number(buffer_bytes(&reply.body), "run");
         else if (reply.status != 404)
                 forward_pass(a->request, store, &reply);
         return reply.status == 200 || reply.status == 404;
 }
 
-/* The job's newest dead letter; "": it has none. False: answered. */
-static bool find_letter(const struct asked *a, char letter[UUID_SIZE])
+struct known_letter {
+        char id[UUID_SIZE]; /* "": the job has none */
+        int64_t run;
+};
+
+/* The job's newest dead letter. False: answered. */
+static bool find_letter(const struct asked *a, struct known_letter *out)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
@@ -94,7 +117,7 @@ static bool find_letter(const struct asked *a, char letter[UUID_SIZE])
         struct scan_value id = {0};
         struct scan_fault fault;
         struct scan_item item;
-        letter[0] = '\0';
+        *out = (struct known_letter){.run = 0};
         write_path(&path, "dlq?job=", a->id, "&state=dead&limit=1&", a->tenant);
         if (!ask(a, archive, "GET", path.data, &reply))
                 return false;
@@ -107,8 +130,9 @@ static bool find_letter(const struct asked *a, char letter[UUID_SIZE])
             !scan_find(scan_root(body), "letters", &list) || list.kind != SCAN_ARRAY)
                 return true;
         struct scan_cursor at = scan_items(list);
-        if (scan_next(&at, &item) && scan_find(item.value, "id", &id))
-                (void)json_copy_text(id, letter, UUID_SIZE);
+        if (scan_next(&at, &item) && scan_find(item.value, "id", &id) &&
+            json_copy_text(id, out->id, sizeof(out->id)))
+                out->run = read_number(item.value.raw, "run");
         return true;
 }
 
@@ -147,17 +171,39 @@ static void replay(const struct asked *a, const char *letter)
                 forward_pass(a->request, archive, &reply);
 }
 
+/* An act without members: its body is none, or {}. False: answered. */
+static bool check_empty(struct http_request *r)
+{
+        static const struct json_member none[] = {{.name = NULL}};
+        struct scan_fault fault = {0};
+        struct json_reader reader = {.fault = &fault};
+        struct json_place root;
+        if (http_body(r).length == 0)
+                return true;
+        if (!http_body_is_json(r))
+                return false;
+        int refused = 0;
+        if (json_read_open(&reader, http_body(r), EMPTY_DEPTH, &root) != 0)
+                refused = 400;
+        else if (json_read_members(&reader, &root, none, NULL) != 0)
+                refused = 422;
+        if (refused != 0)
+                http_problem_at(r, refused, &fault);
+        return refused == 0;
+}
+
 void job_retry(void *owner, struct http_request *r)
 {
         struct asked a;
-        char status[16];
-        char letter[UUID_SIZE] = "";
-        if (!read_asked(owner, r, &a) || !read_status(&a, status))
+        struct known_job job;
+        struct known_letter letter = {.run = 0};
+        if (!http_query_only(r, allowed) || !check_empty(r) || !read_asked(owner, r, &a) ||
+            !read_job(&a, &job))
                 return;
-        if (strcmp(status, "dead") == 0 && !find_letter(&a, letter))
+        if (strcmp(job.status, "dead") == 0 && !find_letter(&a, &letter))
                 return;
-        if (letter[0] != '\0')
-                replay(&a, letter);
+        if (letter.id[0] != '\0')
+                replay(&a, letter.id);
         else
                 forward_to_status_store(owner, r);
 }
@@ -176,15 +222,25 @@ static bool forget_letters(const struct asked *a)
         return false;
 }
 
-/* The letters go first: what fails then is repeated by the caller, and both can be repeated. */
+/* The primary decides, and the letters go when it has forgotten the job, or knows none: what fails
+ * then is repeated by the caller, and the repeat deletes them. A letter that is not archived yet
+ * would stay, so the primary is told when it is. */
 void job_forget(void *owner, struct http_request *r)
 {
         struct asked a;
-        char status[16];
-        enum status known = STATUS_PENDING;
-        if (!read_asked(owner, r, &a) || !read_status(&a, status))
+        struct known_job job;
+        struct known_letter letter = {.run = 0};
+        AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
+        if (!http_query_only(r, allowed) || !read_asked(owner, r, &a) || !read_job(&a, &job))
                 return;
-        bool ended = status_parse(bytes_of_text(status), &known) && status_is_ended(known);
-        if (!ended || forget_letters(&a))
-                forward_to_status_store(owner, r);
+        if (strcmp(job.status, "dead") == 0 && !find_letter(&a, &letter))
+                return;
+        bool archived = letter.id[0] != '\0' && letter.run >= job.run;
+        write_path(&path, "jobs/", a.id, archived ? "?letter=archived&" : "?", a.tenant);
+        if (!ask(&a, store, "DELETE", path.data, &reply))
+                return;
+        bool gone = reply.status == 204 || reply.status == 404;
+        if (!gone || forget_letters(&a))
+                forward_pass(r, store, &reply);
 }

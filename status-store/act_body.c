@@ -85,6 +85,8 @@ static const struct json_member grant_members[] = {
         {"holder", read_holder, JSON_AT(struct run_grant, holder), .flags = JSON_REQUIRED},
         {"after", json_read_int, JSON_AT(struct run_grant, after), .least = 0,
          .most = JOB_COUNTER_MAX - 1, .flags = JSON_REQUIRED},
+        {"run", json_read_int, JSON_AT(struct run_grant, run_of), .least = 0,
+         .most = JOB_COUNTER_MAX - 1},
         {0},
 };
 /* clang-format on */

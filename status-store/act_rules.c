@@ -137,11 +137,12 @@ static enum act_refusal judge_move(const struct job_row *row, const struct act *
         return expires > 0 && starts >= expires ? ACT_AFTER_EXPIRY : ACT_ALLOWED;
 }
 
-static enum act_refusal judge_retry(const struct job_row *row, msec now)
+static enum act_refusal judge_ended(const struct job_row *row, const struct act *act, msec now)
 {
         if (!status_is_ended(row->status))
                 return ACT_JOB_OPEN;
-        bool young = row->status == STATUS_DEAD && now < row->finished_at + ACT_LETTER_WAIT;
+        bool young = row->status == STATUS_DEAD && !act->archived &&
+                     now < row->finished_at + ACT_LETTER_WAIT;
         return young ? ACT_LETTER_NOT_ARCHIVED : ACT_ALLOWED;
 }
 
@@ -157,11 +158,10 @@ static enum act_refusal judge(const struct job_row *row, const struct act *act, 
         case ACT_PRIORITY:
                 return judge_move(row, act, now, plan);
         case ACT_RETRY:
-                return judge_retry(row, now);
         case ACT_FORGET:
                 break;
         }
-        return status_is_ended(row->status) ? ACT_ALLOWED : ACT_JOB_OPEN;
+        return judge_ended(row, act, now);
 }
 
 void act_judge(const struct job_row *row, const struct act *act, bool has_payload, msec now,
@@ -185,6 +185,18 @@ void act_judge(const struct job_row *row, const struct act *act, bool has_payloa
         if (plan->refusal == ACT_ALLOWED && act_publishes(plan->kind) &&
             (!has_payload || row->facts == NULL))
                 plan->refusal = ACT_PAYLOAD_UNKNOWN;
+}
+
+int64_t act_highest_copy(const struct job_row *row)
+{
+        const struct fold_key *const keys[] = {&row->winner, &row->message, &row->moved,
+                                               &job_row_facts(row)->wait};
+        int64_t copy = 0;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                if (keys[i]->copy > copy)
+                        copy = keys[i]->copy;
+        }
+        return copy;
 }
 
 void act_copy(const struct job_row *row, const struct act_plan *plan, int64_t copy,

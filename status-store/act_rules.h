@@ -25,9 +25,10 @@ bool act_publishes(enum act_kind kind);
 struct act {
         enum act_kind kind;
         char tenant[TENANT_SIZE], id[UUID_SIZE];
-        msec run_at;  /* MOVE */
-        int priority; /* enum priority; -1: as it is */
-        bool marked;  /* CANCEL: a bulk mark has ended it, or will */
+        msec run_at;   /* MOVE */
+        int priority;  /* enum priority; -1: as it is */
+        bool marked;   /* CANCEL: a bulk mark has ended it, or will */
+        bool archived; /* FORGET: the dead letter is in the archive, and will be deleted there */
         char by[ACT_BY_SIZE];
 };
 
@@ -67,12 +68,14 @@ struct act_plan {
 /* A consumer ended it by a bulk mark, and the event that says who cancelled it is still missing. */
 bool act_is_untold(const struct job_row *row);
 
-/* A dead job's letter is archived by then, and is what a retry is made from. */
+/* A dead job's letter is archived by then: a retry is made from it, and a forget deletes it. */
 #define ACT_LETTER_WAIT ((msec)60 * MSEC_SECOND)
 
 /* row: NULL: there is none. has_payload: it is known, so the job can be published again. */
 void act_judge(const struct job_row *row, const struct act *act, bool has_payload, msec now,
                struct act_plan *plan);
+/* The greatest number that a copy of the job is known to have. */
+int64_t act_highest_copy(const struct job_row *row);
 /* The copy, or new run, that the plan publishes, with number `copy`. Borrows from row and payload.
  */
 void act_copy(const struct job_row *row, const struct act_plan *plan, int64_t copy,

@@ -28,9 +28,12 @@ int act_payload(struct reader *r, const struct job_row *row, struct buffer *out,
         return found;
 }
 
-bool act_list_is_full(const struct act_tools *t, const struct intent *i, msec now)
+int act_list_is_full(const struct act_tools *t, const struct intent *i, msec now, struct err *e)
 {
-        return atomic_load(&t->moved) >= t->moved_max && i->due > now + t->marks_keep / 2;
+        if (atomic_load(&t->moved) < t->moved_max || i->due <= now + t->marks_keep / 2)
+                return 0;
+        int listed = registry_is_moved(t->registry, i->tenant, i->id, e);
+        return listed < 0 ? -1 : !listed;
 }
 
 /* Copies that are published at once. A message borrows from its job and payload. */
@@ -185,6 +188,8 @@ static int run_step(struct progress *p, step_fn *step, struct err *e)
         p->done = 0;
         for (;;) {
                 struct err why = {0};
+                if (clock_mono() >= p->batch->deadline)
+                        return err_set(e, ERR_TIMEOUT, "not done in time: it is ended later");
                 int result = step(p, &why);
                 if (result == 1)
                         return 0;

@@ -41,10 +41,13 @@ struct act_batch {
         int64_t mark; /* filled: number of the last mark message; 0: none */
 };
 
-/* Tries again what fails, until the deadline of clock_mono. -1: nobody knows how much was done. */
+/* Tries again what fails. Nothing begins after the deadline of clock_mono; what was begun then
+ * takes some seconds at most. -1: nobody knows how much was done. */
 int act_steps_run(struct act_tools *t, struct act_batch *b, struct err *e) MUST_CHECK;
 /* 1: the payload of the row is stored; 0; -1. out: gets it; NULL: not wanted. */
 int act_payload(struct reader *r, const struct job_row *row, struct buffer *out,
                 struct err *e) MUST_CHECK;
-/* The list of acts is full, and this one must not be missing in it. */
-bool act_list_is_full(const struct act_tools *t, const struct intent *i, msec now);
+/* 1: the list of acts is full, and this one, whose job it does not have, must not be missing in it;
+ * 0; -1. */
+int act_list_is_full(const struct act_tools *t, const struct intent *i, msec now,
+                     struct err *e) MUST_CHECK;

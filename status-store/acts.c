@@ -16,14 +16,13 @@
 #include "status-store/mark_readers.h"
 #include "status-store/under_way.h"
 
-/* Together less than the gateway's limit for an answer. */
-#define BEGIN_WAIT ((msec)4 * MSEC_SECOND) /* for other acts, and a current projection */
-#define STEPS_WAIT ((msec)2 * MSEC_SECOND) /* from then on, for the broker */
-#define SEEN_WAIT ((msec)3 * MSEC_SECOND)
+/* Of ACT_WAIT what is left when an act is begun: for the broker, and for consumers to tell. */
+#define DO_WAIT ((msec)5 * MSEC_SECOND)
+#define STEPS_WAIT ((msec)2 * MSEC_SECOND) /* of that, for the broker */
 #define PAGE_WAIT ((msec)5 * MSEC_SECOND)
+#define PAGE_STEPS_WAIT ((msec)10 * MSEC_SECOND)
 
 static const char list_is_full[] = "too many jobs that are due later were acted on (moved_max)";
-
 struct acts {
         struct acts_config config;
         struct act_tools tools;
@@ -136,19 +135,6 @@ static int judge(struct acts *a, const struct act *act, struct act_job *j, struc
         return lives < 0 ? -1 : 1;
 }
 
-/* The greatest number that a copy of the job is known to have. */
-static int64_t highest_copy(const struct job_row *row)
-{
-        const struct fold_key *const keys[] = {&row->winner, &row->message, &row->moved,
-                                               &job_row_facts(row)->wait};
-        int64_t copy = 0;
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                if (keys[i]->copy > copy)
-                        copy = keys[i]->copy;
-        }
-        return copy;
-}
-
 static void plan_intent(const struct act *act, const struct act_plan *plan, struct act_job *j)
 {
         const struct job_row *row = &j->job.row;
@@ -162,7 +148,7 @@ static void plan_intent(const struct act *act, const struct act_plan *plan, stru
                              .due = plan->due > plan->run_at ? plan->due : plan->run_at,
                              .at = clock_wall()};
         if (act_publishes(plan->kind))
-                i->copy = operator_copy_number(highest_copy(row));
+                i->copy = operator_copy_number(act_highest_copy(row));
         memcpy(i->tenant, row->tenant, sizeof(i->tenant));
         memcpy(i->id, row->id, sizeof(i->id));
         memcpy(i->by, act->by, sizeof(i->by));
@@ -177,12 +163,12 @@ static int drop(struct acts *a, const struct intent *i, const char *why, struct 
 }
 
 /* Reads what an act publishes again. 1; 0: it cannot be ended, and is dropped; -1: not now. */
-static int read_again(struct acts *a, struct act_job *j, struct err *e)
+static int read_again(struct acts *a, struct act_job *j, msec deadline, struct err *e)
 {
         const struct intent *i = &j->intent;
         bool has_payload = false;
         /* A projection that is rebuilt does not know the job yet. */
-        int current = acts_become_current(a, clock_mono() + STEPS_WAIT, e);
+        int current = acts_become_current(a, deadline, e);
         if (current == 0)
                 return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
         int found = current < 0 ? -1 : read_job(a, i->tenant, i->id, j, &has_payload, e);
@@ -197,23 +183,22 @@ static int read_again(struct acts *a, struct act_job *j, struct err *e)
 }
 
 /* Ends an act that was begun before. The caller has entered the job. */
-static int redo(struct acts *a, const struct intent *intent, struct err *e)
+static int redo(struct acts *a, const struct intent *intent, msec deadline, struct err *e)
 {
         AUTO_ACT_JOB j = {.intent = *intent};
-        int readable = act_publishes(intent->kind) ? read_again(a, &j, e) : 1;
+        int readable = act_publishes(intent->kind) ? read_again(a, &j, deadline, e) : 1;
         if (readable != 1)
                 return readable;
-        struct act_batch b = {
-                .all = &j, .count = 1, .again = true, .deadline = clock_mono() + STEPS_WAIT};
+        struct act_batch b = {.all = &j, .count = 1, .again = true, .deadline = deadline};
         return act_steps_run(&a->tools, &b, e);
 }
 
 /* An act on this job that was interrupted comes first. */
-static int end_earlier(struct acts *a, const struct act *act, struct err *e)
+static int end_earlier(struct acts *a, const struct act *act, msec deadline, struct err *e)
 {
         struct intent earlier;
         int found = registry_intent(a->config.registry, act->tenant, act->id, &earlier, e);
-        return found == 1 ? redo(a, &earlier, e) : found;
+        return found == 1 ? redo(a, &earlier, deadline, e) : found;
 }
 
 static void fill_answer(const struct intent *i, struct act_answer *out)
@@ -230,10 +215,17 @@ static void fill_answer(const struct intent *i, struct act_answer *out)
                 out->status = i->run_at > i->at ? STATUS_SCHEDULED : STATUS_PENDING;
 }
 
+/* The clock_mono() time so far ahead, but not behind the deadline. */
+static msec at_most(msec ahead, msec deadline)
+{
+        const msec then = clock_mono() + ahead;
+        return then < deadline ? then : deadline;
+}
+
 /* A cancel that is repeated must not promise more than the first one could: it waits for the
  * consumers too. */
-static int repeat_mark(struct acts *a, const struct job_row *row, struct act_answer *out,
-                       struct err *e)
+static int repeat_mark(struct acts *a, const struct job_row *row, msec deadline,
+                       struct act_answer *out, struct err *e)
 {
         struct intent i = {.kind = ACT_CANCEL, .run = row->winner.run, .at = clock_wall()};
         AUTO_BUFFER line = {0};
@@ -245,15 +237,17 @@ static int repeat_mark(struct acts *a, const struct job_row *row, struct act_ans
         act_write_mark(&i, &line);
         if (operator_publish_marks(a->config.operator, buffer_bytes(&line), &mark, e) != 0)
                 return -1;
-        acts_await_seen(a, mark, clock_mono() + SEEN_WAIT, &out->behind);
+        acts_await_seen(a, mark, at_most(SEEN_WAIT, deadline), &out->behind);
         return 0;
 }
 
-static int carry_out(struct acts *a, struct act_job *j, struct act_answer *out, struct err *e)
+static int carry_out(struct acts *a, struct act_job *j, msec deadline, struct act_answer *out,
+                     struct err *e)
 {
-        struct act_batch b = {.all = j, .count = 1, .deadline = clock_mono() + STEPS_WAIT};
-        if (act_list_is_full(&a->tools, &j->intent, clock_wall()))
-                return err_set(e, ERR_UNAVAILABLE, "%s", list_is_full);
+        struct act_batch b = {.all = j, .count = 1, .deadline = at_most(STEPS_WAIT, deadline)};
+        int full = act_list_is_full(&a->tools, &j->intent, clock_wall(), e);
+        if (full != 0)
+                return full < 0 ? -1 : err_set(e, ERR_UNAVAILABLE, "%s", list_is_full);
         if (registry_begin_acts(a->config.registry, &j->intent, 1, NULL, NULL, e) != 0)
                 return -1;
         out->may_be_done = true;
@@ -261,7 +255,7 @@ static int carry_out(struct acts *a, struct act_job *j, struct act_answer *out, 
         if (act_steps_run(&a->tools, &b, e) != 0)
                 return -1;
         if (act_ends_the_run(j->intent.kind))
-                acts_await_seen(a, b.mark, clock_mono() + SEEN_WAIT, &out->behind);
+                acts_await_seen(a, b.mark, at_most(SEEN_WAIT, deadline), &out->behind);
         return 0;
 }
 
@@ -279,9 +273,9 @@ static int act_on(struct acts *a, const struct act *act, msec deadline, struct a
 {
         AUTO_ACT_JOB j = {.intent = {.copy = 0}};
         struct act_plan plan;
-        if (end_earlier(a, act, e) != 0)
+        if (end_earlier(a, act, deadline - DO_WAIT, e) != 0)
                 return -1;
-        int current = acts_become_current(a, deadline, e);
+        int current = acts_become_current(a, deadline - DO_WAIT, e);
         if (current < 0 || judge(a, act, &j, &plan, e) < 0)
                 return -1;
         if (!may_act(&plan, current == 1)) {
@@ -294,25 +288,24 @@ static int act_on(struct acts *a, const struct act *act, msec deadline, struct a
         out->run = row->winner.run;
         memcpy(out->tenant, row->tenant, sizeof(out->tenant));
         if (plan.refusal != ACT_ALLOWED || plan.done)
-                return plan.done ? repeat_mark(a, row, out, e) : 0;
+                return plan.done ? repeat_mark(a, row, deadline, out, e) : 0;
         plan_intent(act, &plan, &j);
-        return carry_out(a, &j, out, e);
+        return carry_out(a, &j, deadline, out, e);
 }
 
-int acts_do(struct acts *a, const struct act *act, struct act_answer *out, struct err *e)
+int acts_do(struct acts *a, const struct act *act, msec deadline, struct act_answer *out,
+            struct err *e)
 {
-        const msec deadline = clock_mono() + BEGIN_WAIT;
         int done = -1;
         *out = (struct act_answer){.refusal = ACT_ALLOWED};
-        if (check(a, e) != 0)
+        if (check(a, e) != 0 || under_way_enter(a->under_way, act->id, deadline - DO_WAIT, e) != 0)
                 return -1;
         if (atomic_fetch_add(&a->running, 1) >= a->config.at_once)
                 (void)err_set(e, ERR_FULL, "too many acts on jobs at once");
-        else if (under_way_enter(a->under_way, act->id, deadline, e) == 0) {
+        else
                 done = act_on(a, act, deadline, out, e);
-                under_way_leave(a->under_way, act->id);
-        }
         atomic_fetch_sub(&a->running, 1);
+        under_way_leave(a->under_way, act->id);
         return done;
 }
 
@@ -374,7 +367,7 @@ static int enter_page(struct acts *a, struct entered *n, msec deadline, struct e
                 if (under_way_enter(a->under_way, p->acts[i].id, deadline, e) != 0)
                         return -1;
                 n->entered++;
-                if (end_earlier(a, &p->acts[i], e) != 0)
+                if (end_earlier(a, &p->acts[i], deadline, e) != 0)
                         return -1;
         }
         return 0;
@@ -391,25 +384,35 @@ static void count_refused(struct acts_page *p, bool full, enum act_refusal why)
         p->why = full ? list_is_full : act_refused(why)->detail;
 }
 
+/* 1: the list of acts is full; 0: see the plan; -1. */
+static int plan_one(struct acts *a, const struct act *act, struct act_job *j, struct act_plan *plan,
+                    struct err *e)
+{
+        if (judge(a, act, j, plan, e) < 0)
+                return -1;
+        if (plan->refusal != ACT_ALLOWED || plan->done)
+                return 0;
+        plan_intent(act, plan, j);
+        return act_list_is_full(&a->tools, &j->intent, clock_wall(), e);
+}
+
 static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, struct err *e)
 {
         n->jobs = xcalloc(p->count + 1, sizeof(*n->jobs));
         for (size_t i = 0; i < p->count; i++) {
                 struct act_job *j = &n->jobs[n->count];
                 struct act_plan plan;
-                if (judge(a, &p->acts[i], j, &plan, e) < 0)
-                        return -1;
-                if (plan.refusal == ACT_ALLOWED && !plan.done)
-                        plan_intent(&p->acts[i], &plan, j);
-                bool full = plan.refusal == ACT_ALLOWED && !plan.done &&
-                            act_list_is_full(&a->tools, &j->intent, clock_wall());
-                if (plan.refusal == ACT_ALLOWED && !plan.done && !full) {
+                int full = plan_one(a, &p->acts[i], j, &plan, e);
+                bool wanted = p->wanted == NULL || p->wanted(p->owner, &j->job.row);
+                if (full == 0 && plan.refusal == ACT_ALLOWED && !plan.done && wanted) {
                         n->count++;
                         continue;
                 }
                 job_fini(j);
+                if (full < 0)
+                        return -1;
                 *j = (struct act_job){.intent = {.copy = 0}};
-                count_refused(p, full, plan.refusal);
+                count_refused(p, full == 1, plan.refusal);
         }
         p->done = n->count;
         return 0;
@@ -444,7 +447,7 @@ int acts_apply_page(struct acts *a, struct acts_page *p, struct err *e)
         if (current < 0 || judge_page(a, p, &n, e) != 0 || begin_page(a, p, &n, e) != 0)
                 return -1;
         struct act_batch b = {
-                .all = n.jobs, .count = n.count, .deadline = clock_mono() + PAGE_WAIT};
+                .all = n.jobs, .count = n.count, .deadline = clock_mono() + PAGE_STEPS_WAIT};
         int done = n.count > 0 ? act_steps_run(&a->tools, &b, e) : 0;
         p->mark = b.mark;
         return done;
@@ -453,10 +456,11 @@ int acts_apply_page(struct acts *a, struct acts_page *p, struct err *e)
 static int resume(struct acts *a, const struct intent *listed, struct err *e)
 {
         struct intent now;
-        if (under_way_enter(a->under_way, listed->id, clock_mono() + PAGE_WAIT, e) != 0)
+        const msec deadline = clock_mono() + PAGE_WAIT;
+        if (under_way_enter(a->under_way, listed->id, deadline, e) != 0)
                 return -1;
         int found = registry_intent(a->config.registry, listed->tenant, listed->id, &now, e);
-        int done = found == 1 ? redo(a, &now, e) : found;
+        int done = found == 1 ? redo(a, &now, deadline, e) : found;
         under_way_leave(a->under_way, listed->id);
         return done;
 }
@@ -464,14 +468,17 @@ static int resume(struct acts *a, const struct intent *listed, struct err *e)
 int acts_resume(struct acts *a, struct err *e)
 {
         AUTO_FREE struct intent *all = xcalloc(ACTS_PAGE_MAX, sizeof(*all));
-        int count = registry_intents(a->config.registry, all, ACTS_PAGE_MAX, e);
-        if (count <= 0)
-                return count;
-        if (check(a, e) != 0)
-                return -1;
+        const struct intent *last = NULL;
+        int count = ACTS_PAGE_MAX;
         int failed = 0;
-        for (int i = 0; i < count; i++)
-                failed |= resume(a, &all[i], e);
+        while (count == ACTS_PAGE_MAX) {
+                count = registry_intents(a->config.registry, last, all, ACTS_PAGE_MAX, e);
+                if (count < 0 || (count > 0 && check(a, e) != 0))
+                        return -1;
+                for (int i = 0; i < count; i++)
+                        failed |= resume(a, &all[i], e);
+                last = &all[ACTS_PAGE_MAX - 1];
+        }
         return failed;
 }
 

@@ -28,7 +28,7 @@ struct acts_config {
         struct seen *seen;
         msec marks_keep;
         int64_t moved_max;
-        unsigned at_once; /* single acts; for more: ERR_FULL */
+        unsigned at_once; /* single acts that do not wait for others; for more: ERR_FULL */
 };
 
 struct acts *acts_create(const struct acts_config *c, struct err *e) MUST_CHECK;
@@ -62,8 +62,10 @@ struct act_answer {
  * it cannot be known, or no act can be done now. */
 int acts_become_current(struct acts *a, msec deadline, struct err *e) MUST_CHECK;
 
-/* act->tenant "*": any. 0: done, or refused: see out->refusal. */
-int acts_do(struct acts *a, const struct act *act, struct act_answer *out,
+/* act->tenant "*": any. Takes until the clock_mono() deadline at most; less than ACT_WAIT is too
+ * short for a slow broker. 0: done, or refused: see out->refusal. */
+#define ACT_WAIT ((msec)9 * MSEC_SECOND)
+int acts_do(struct acts *a, const struct act *act, msec deadline, struct act_answer *out,
             struct err *e) MUST_CHECK;
 
 enum { ACTS_PAGE_MAX = 200 };
@@ -71,6 +73,8 @@ enum { ACTS_PAGE_MAX = 200 };
 struct acts_page {
         const struct act *acts; /* all of one kind: CANCEL or RUN_NOW; a job at most once */
         size_t count;
+        /* A job that it refuses is skipped; owner: as below. NULL: all are wanted. */
+        bool (*wanted)(const void *owner, const struct job_row *row);
         /* The write that commits the intents also runs this: the operation's cursor and counts. */
         write_fn *progress;
         void *owner;
@@ -85,6 +89,7 @@ struct acts_page {
 int acts_apply_page(struct acts *a, struct acts_page *page, struct err *e) MUST_CHECK;
 /* Lines of one message of marks: bulk marks; a blank one: only the number counts. */
 int acts_publish_marks(struct acts *a, struct bytes lines, int64_t *mark, struct err *e) MUST_CHECK;
+#define SEEN_WAIT ((msec)3 * MSEC_SECOND)
 /* Waits until each consumer that lives has told that it read the mark, or the clock_mono()
  * deadline. */
 void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_behind *behind);

@@ -63,14 +63,15 @@ static msec known_by(const char *id)
 static int act_when_known(struct api *a, const struct act *act, struct act_answer *out,
                           struct err *e)
 {
+        const msec whole = clock_mono() + ACT_WAIT;
         const msec deadline = known_by(act->id);
         struct waiter me;
         bool watching = deadline > 0 && waiters_join(a->young, act->tenant, act->id, &me);
         bool more = watching;
-        int done = acts_do(a->acts, act, out, e);
+        int done = acts_do(a->acts, act, whole, out, e);
         while (more && done == 0 && out->refusal == ACT_NO_SUCH_JOB && clock_mono() < deadline) {
                 more = waiters_wait(a->young, &me, deadline);
-                done = acts_do(a->acts, act, out, e);
+                done = acts_do(a->acts, act, whole, out, e);
         }
         if (watching)
                 waiters_leave(a->young, &me);
@@ -92,11 +93,15 @@ static void note_outcome(struct api *a, const struct act *act, const struct act_
 static bool read_act(struct api *a, struct http_request *r, struct act *act)
 {
         static const char *const allowed[] = {"tenant", NULL};
-        if (!api_is_primary(a, r) || !http_query_only(r, allowed))
+        static const char *const of_forget[] = {"tenant", "letter", NULL};
+        bool forgets = act->kind == ACT_FORGET;
+        if (!api_is_primary(a, r) || !http_query_only(r, forgets ? of_forget : allowed))
                 return false;
         const char *tenant = api_tenant(r);
         if (tenant == NULL)
                 return false;
+        const char *letter = http_query(r, "letter");
+        act->archived = letter != NULL && strcmp(letter, "archived") == 0;
         snprintf(act->tenant, sizeof(act->tenant), "%s", tenant);
         api_by(r, act->by);
         if (http_body(r).length > 0 && !http_body_is_json(r))
@@ -168,25 +173,29 @@ void jobs_patch(void *owner, struct http_request *r)
                 do_act(owner, r, &act);
 }
 
-/* The greatest run that the projection knows of the job. */
-static int known_run(struct api *a, const struct run_grant *g, int64_t *run, struct err *e)
+/* What the projection knows of the job. */
+static int read_seen(struct api *a, struct run_grant *g, struct err *e)
 {
         AUTO_STORED_JOB job = {0};
         AUTO_READER *reader = readers_take(a->readers, e);
         if (reader == NULL)
                 return -1;
         int found = lookup_job(reader, g->tenant, g->id, &job, e);
-        *run = found == 1 ? job.row.winner.run : 0;
-        return found < 0 ? -1 : 0;
+        if (found != 1)
+                return found;
+        if (g->run_of > 0 && job.row.forgotten_run >= g->run_of)
+                return err_set(e, ERR_CONFLICT, "the job was forgotten");
+        g->seen = job.row.winner.run;
+        g->open = job.row.shown && !status_is_ended(job.row.status);
+        return 0;
 }
 
 static int grant(struct api *a, struct run_grant *g, struct err *e)
 {
-        int64_t known = 0;
-        if (known_run(a, g, &known, e) != 0)
+        if (read_seen(a, g, e) != 0)
                 return -1;
-        if (known > g->after)
-                g->after = known;
+        if (g->seen > g->after)
+                g->after = g->seen;
         g->copy = operator_copy_number(0);
         return registry_grant_run(a->registry, g, e);
 }

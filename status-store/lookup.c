@@ -323,6 +323,8 @@ int lookup_write_delivery(struct reader *r, const struct delivery_asked *d, msec
         json_put_int(out, "starts", starts);
         if (forget == 1)
                 json_put_flag(out, "forget", true);
+        if (d->forgotten || (found == 1 && row->forgotten_run >= d->run))
+                json_put_flag(out, "forgotten", true);
         if (state == BURIED)
                 write_burial(row, out);
         json_end(out);

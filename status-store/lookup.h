@@ -33,6 +33,7 @@ struct delivery_asked {
         char id[UUID_SIZE];
         int64_t run, attempt, copy; /* attempt: the one about to start, 1 for the first */
         enum moved_word listed;
+        bool forgotten; /* of that list: the job was forgotten in this run */
 };
 
 /* A worker is alive while, at as_of, its last record is younger than this. */

@@ -98,6 +98,8 @@ int operation_page_fill(struct operation_page *p, struct readers *readers,
                 f.filter.statuses |= 1u << STATUS_CANCELLED;
         if (o->cursor[0] != '\0' && !cursor_read(o->cursor, &after))
                 return err_set(e, ERR_CORRUPT, "a place in the registry cannot be read");
+        p->filter = f.filter;
+        p->filter.text = NULL;
         p->acts = (struct acts_page){.acts = p->all};
         p->step = (struct operation_step){.id = o->id, .cursor = p->cursor};
         AUTO_READER *reader = readers_take(readers, e);
@@ -111,6 +113,12 @@ int operation_page_fill(struct operation_page *p, struct readers *readers,
                 return -1;
         cursor_write(&after, p->cursor);
         return 0;
+}
+
+static bool still_matches(const void *owner, const struct job_row *row)
+{
+        const struct operation_page *p = owner;
+        return job_filter_matches(&p->filter, row);
 }
 
 static int note(struct database *db, void *owner, struct err *e)
@@ -127,6 +135,7 @@ int operation_page_apply(struct operation_page *p, struct acts *acts, struct reg
                          struct err *e)
 {
         p->acts.progress = note;
+        p->acts.wanted = still_matches;
         p->acts.owner = p;
         int done = p->acts.count > 0 ? acts_apply_page(acts, &p->acts, e)
                                      : registry_note_step(registry, &p->step, e);

@@ -23,6 +23,7 @@ void page_filter_fini(struct page_filter *f);
 struct operation_page {
         struct acts_page acts;
         struct act all[ACTS_PAGE_MAX];
+        struct job_filter filter; /* without its text */
         struct operation_step step;
         char cursor[CURSOR_SIZE];
         bool is_last;  /* no job was found, and none is left */

@@ -58,7 +58,7 @@ enum act_kind operation_act(enum operation_kind kind)
         return kinds[kind].act;
 }
 
-static bool has_text(const struct job_filter *f)
+static bool looks_for_text(const struct job_filter *f)
 {
         return f->text != NULL && f->text[0] != '\0';
 }
@@ -66,10 +66,10 @@ static bool has_text(const struct job_filter *f)
 const char *operation_refuses(enum operation_kind kind, const struct job_filter *f)
 {
         bool given = f->statuses != 0 || f->priorities != 0 || f->type_count > 0 ||
-                     f->created_after != 0 || f->created_before != 0 || has_text(f);
+                     f->created_after != 0 || f->created_before != 0 || looks_for_text(f);
         if (!given)
                 return "a filter must be given besides the tenant; status=… is enough";
-        if (f->text != NULL && !has_text(f))
+        if (f->text != NULL && !looks_for_text(f))
                 return "q: must not be empty";
         return (f->statuses & ~kinds[kind].statuses) != 0 ? kinds[kind].must : NULL;
 }

@@ -14,7 +14,6 @@
 #include "common/base/own.h"
 #include "status-store/operation_page.h"
 
-#define SEEN_WAIT ((msec)3 * MSEC_SECOND)
 #define CURRENT_WAIT ((msec)5 * MSEC_SECOND)
 #define AGAIN_AFTER ((msec)500)        /* a page that failed */
 #define LOOK_EVERY ((msec)MSEC_MINUTE) /* when nothing runs */
@@ -136,25 +135,20 @@ static void mark_at_once(struct operations *o, const struct operation *op,
                          log_text("operation", op->id), log_err(&why));
 }
 
-int operations_start(struct operations *o, const char *tenant, const char *id,
-                     enum operation_start *out, struct acts_behind *behind, struct err *e)
+int operations_start(struct operations *o, struct operation *op, enum operation_start *out,
+                     struct acts_behind *behind, struct err *e)
 {
-        AUTO_OPERATION op = {.filter = NULL};
         *behind = (struct acts_behind){.count = 0};
-        *out = START_UNKNOWN;
-        int found = registry_operation(o->config.registry, tenant, id, &op, e);
-        if (found != 1)
-                return found;
-        op.copy = operator_copy_number(0);
-        if (registry_start_operation(o->config.registry, &op, clock_wall(), out, e) != 0)
+        op->copy = operator_copy_number(0);
+        if (registry_start_operation(o->config.registry, op, clock_wall(), out, e) != 0)
                 return -1;
         if (*out != START_DONE)
                 return 0;
-        LOG_INFO("an operation was started", log_text("operation", id),
-                 log_text("kind", operation_kind_name(op.kind)), log_text("by", op.by),
-                 log_int("jobs", op.expected));
-        if (op.bulk == BULK_WANTED)
-                mark_at_once(o, &op, behind);
+        LOG_INFO("an operation was started", log_text("operation", op->id),
+                 log_text("kind", operation_kind_name(op->kind)), log_text("by", op->by),
+                 log_int("jobs", op->expected));
+        if (op->bulk == BULK_WANTED)
+                mark_at_once(o, op, behind);
         wake(o);
         return 0;
 }

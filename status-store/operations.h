@@ -24,11 +24,10 @@ struct operations *operations_create(const struct operations_config *c, struct e
 /* Waits for its thread: close the acts first. The metrics must not be exposed any more. */
 void operations_destroy(struct operations **o);
 
-/* A preview of this tenant ("*": of any) becomes a running operation. When bulk marks do it, they
+/* A preview, as read from the registry, becomes a running operation. When bulk marks do it, they
  * are published before it returns, and consumers have time to tell that they read them: see
  * `behind`. */
-int operations_start(struct operations *o, const char *tenant, const char *id,
-                     enum operation_start *out, struct acts_behind *behind,
-                     struct err *e) MUST_CHECK;
+int operations_start(struct operations *o, struct operation *op, enum operation_start *out,
+                     struct acts_behind *behind, struct err *e) MUST_CHECK;
 /* Why a running operation does not go on; "": it does. */
 void operations_waiting(struct operations *o, const char *id, char out[OPERATION_ERROR_SIZE]);

@@ -20,24 +20,26 @@
 #define CURRENT_WAIT ((msec)4 * MSEC_SECOND) /* for the projection, before a preview */
 enum { LIST_DEFAULT = 50 };
 
-static void answer_one(struct api *a, struct http_request *r, int status, const struct operation *o,
-                       const struct acts_behind *behind)
+struct answer {
+        int status;
+        bool hides;                       /* the text of the filter */
+        const struct acts_behind *behind; /* NULL: no bulk mark was published */
+};
+
+static void answer_one(struct api *a, struct http_request *r, const struct operation *o,
+                       const struct answer *how)
 {
         char waiting[OPERATION_ERROR_SIZE];
         AUTO_BUFFER out = {0};
-        struct mask_words mask = {.count = 0};
-        bool reads = strcmp(http_method(r), "POST") != 0;
-        if (reads && !mask_param_read(r, &mask))
-                return;
         operations_waiting(a->operations, o->id, waiting);
-        if (status == 202)
+        if (how->status == 202)
                 http_add_header(r, "Location", "/internal/v1/operations/%s", o->id);
         json_begin(&out);
-        operation_json(o, "operation", waiting, mask.count > 0, &out);
-        if (behind != NULL)
-                operation_behind_json(behind, &out);
+        operation_json(o, "operation", waiting, how->hides, &out);
+        if (how->behind != NULL)
+                operation_behind_json(how->behind, &out);
         json_end(&out);
-        http_answer(r, status, "application/json", buffer_bytes(&out));
+        http_answer(r, how->status, "application/json", buffer_bytes(&out));
 }
 
 static void refuse_unknown(struct http_request *r)
@@ -81,13 +83,12 @@ static bool is_current(struct api *a, struct http_request *r)
 
 static void fill_preview(struct operation *o, struct http_request *r, struct job_filter *f)
 {
-        const char *by = http_header(r, "Warren-By");
         AUTO_BUFFER filter = {0};
         uuid7(o->id);
         o->at = o->before = clock_wall();
         o->bulk = operation_may_be_marked(o->kind, f) ? BULK_WANTED : BULK_NONE;
         snprintf(o->tenant, sizeof(o->tenant), "%s", f->tenant);
-        snprintf(o->by, sizeof(o->by), "%s", by != NULL ? by : "");
+        api_by(r, o->by);
         operation_filter_write(f, &filter);
         o->filter = buffer_take(&filter);
         if (f->created_before == 0 || f->created_before > o->before)
@@ -141,7 +142,8 @@ static void start(struct api *a, struct http_request *r, enum operation_kind kin
                 return;
         int found = registry_operation(a->registry, tenant, token, &o, &why);
         if (found == 1 && o.kind == kind)
-                found = operations_start(a->operations, tenant, token, &outcome, &behind, &why);
+                found = operations_start(a->operations, &o, &outcome, &behind, &why);
+        bool begins = outcome == START_DONE;
         if (found < 0)
                 http_problem_err(r, &why);
         else if (outcome == START_FULL)
@@ -149,8 +151,10 @@ static void start(struct api *a, struct http_request *r, enum operation_kind kin
         else if (outcome == START_UNKNOWN)
                 http_problem(r, 404, "there is no such preview, or it is older than 10 minutes");
         else if (find(a, r, tenant, token, &started))
-                answer_one(a, r, outcome == START_DONE ? 202 : 200, &started,
-                           outcome == START_DONE && started.bulk != BULK_NONE ? &behind : NULL);
+                answer_one(a, r, &started,
+                           &(struct answer){.status = begins ? 202 : 200,
+                                            .behind = begins && started.bulk != BULK_NONE ? &behind
+                                                                                          : NULL});
 }
 
 /* False: answered. */
@@ -187,10 +191,6 @@ static void preview_or_start(struct api *a, struct http_request *r, enum operati
         }
         if (!read_filter(r, kind, &filter))
                 return;
-        if (filter.text == NULL) {
-                preview(a, r, kind, &filter);
-                return;
-        }
         AUTO_PLACE *place = api_take_place(&a->searches, r);
         if (place != NULL)
                 preview(a, r, kind, &filter);
@@ -306,9 +306,10 @@ void operations_get(void *owner, struct http_request *r)
         static const char *const allowed[] = {"tenant", "mask", NULL};
         AUTO_OPERATION o = {.filter = NULL};
         char id[UUID_SIZE];
+        struct mask_words mask;
         const char *tenant = read_id(owner, r, allowed, id);
-        if (tenant != NULL && find(owner, r, tenant, id, &o))
-                answer_one(owner, r, 200, &o, NULL);
+        if (tenant != NULL && mask_param_read(r, &mask) && find(owner, r, tenant, id, &o))
+                answer_one(owner, r, &o, &(struct answer){.status = 200, .hides = mask.count > 0});
 }
 
 static void refuse_abort(struct http_request *r, enum operation_abort outcome)
@@ -342,5 +343,5 @@ void operations_abort(void *owner, struct http_request *r)
         else if (outcome != ABORT_DONE)
                 refuse_abort(r, outcome);
         else if (find(a, r, tenant, id, &o))
-                answer_one(a, r, 202, &o, NULL);
+                answer_one(a, r, &o, &(struct answer){.status = 202});
 }

@@ -11,14 +11,16 @@
 #include "status-store/parked_counts.h"
 #include "status-store/registry_pauses.h"
 
-static json_t *pause_json(const struct parked_count *p)
+/* Jobs of all tenants are counted for who asks about all. */
+static json_t *pause_json(const struct parked_count *p, const char *asker)
 {
         const struct pause_record *r = &p->pause;
+        bool hides = p->tenant[0] == '\0' && strcmp(asker, "*") != 0;
         return json_pack("{s:s, s:s?, s:b, s:o, s:s?, s:o}", "type", p->type, "tenant",
                          p->tenant[0] != '\0' ? p->tenant : NULL, "paused", r->paused, "since",
                          limit_time_json(r->paused ? r->paused_at : 0), "by",
                          r->by[0] != '\0' ? r->by : NULL, "parked",
-                         p->jobs >= 0 ? json_integer(p->jobs) : json_null());
+                         p->jobs >= 0 && !hides ? json_integer(p->jobs) : json_null());
 }
 
 void pauses_list(void *owner, struct http_request *r)
@@ -35,7 +37,7 @@ void pauses_list(void *owner, struct http_request *r)
         if (parked_counts_read(a, tenant, &counts, &why) == 0) {
                 json_t *list = json_array();
                 for (size_t i = 0; i < counts.count; i++)
-                        json_array_append_new(list, pause_json(&counts.list[i]));
+                        json_array_append_new(list, pause_json(&counts.list[i], tenant));
                 http_answer_json(r, 200, json_pack("{s:o}", "pauses", list));
         } else {
                 http_problem_err(r, &why);
@@ -78,7 +80,8 @@ static void answer_pause(struct api *a, struct http_request *r, const struct pau
         if (p->v > 0 && parked_of_key(p->key, jobs.queue))
                 token_counts_read(a->token_counts, &jobs, 1, clock_mono() + MSEC_SECOND / 4);
         count.jobs = p->v > 0 ? jobs.ready : 0;
-        http_answer_json(r, 202, json_pack("{s:o}", "pause", pause_json(&count)));
+        const char *asker = http_query(r, "tenant");
+        http_answer_json(r, 202, json_pack("{s:o}", "pause", pause_json(&count, asker)));
 }
 
 static void set_paused(struct api *a, struct http_request *r, bool paused)
@@ -87,7 +90,7 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
         struct err why = {0};
         if (!api_may_change(a, r) || !read_pause(a, r, &p))
                 return;
-        if (!paused && a->unparker == NULL) {
+        if (a->unparker == NULL) {
                 http_problem(r, 503,
                              "operator_password_file of the status-store is not set: parked jobs"
                              " could not be brought back");

@@ -14,28 +14,12 @@
 /* As long as dead letters, which ask for a number again. */
 #define RUNS_KEEP ((msec)90 * MSEC_DAY)
 
-struct uuid {
-        unsigned char raw[UUID_BYTES];
-};
-
-static struct uuid uuid_of(const char *id)
-{
-        struct uuid u = {{0}};
-        (void)uuid_pack(bytes_of_text(id), u.raw);
-        return u;
-}
-
-static struct db_value value_uuid(const struct uuid *u)
-{
-        return value_blob(bytes_of(u->raw, sizeof(u->raw)));
-}
-
 static int greatest_run(struct database *db, const char *tenant, const struct uuid *id,
                         int64_t *run, struct err *e)
 {
         AUTO_RESET *find =
                 database_query(db, "SELECT max(run) FROM runs WHERE tenant = ?1 AND id = ?2",
-                               DB_VALUES(value_text(tenant), value_uuid(id)), e);
+                               DB_VALUES(value_text(tenant), value_id(id)), e);
         if (db_step(find, e) != 1)
                 return -1;
         *run = sqlite3_column_int64(find, 0);
@@ -48,7 +32,7 @@ static int add_run(struct database *db, const char *tenant, const struct uuid *i
         return database_run(db,
                             "INSERT INTO runs(tenant, id, run, copy, holder, at)"
                             " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                            DB_VALUES(value_text(tenant), value_uuid(id), value_int(run),
+                            DB_VALUES(value_text(tenant), value_id(id), value_int(run),
                                       value_int(copy), value_blob(holder), value_int(clock_wall())),
                             e);
 }
@@ -71,7 +55,7 @@ static int put_intent(struct database *db, const struct intent *i, struct err *e
                 "INSERT OR REPLACE INTO acts(tenant, id, kind, run, attempt, copy, run_at,"
                 " priority, moved, due, by, at)"
                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                DB_VALUES(value_text(i->tenant), value_uuid(&id), value_int(i->kind),
+                DB_VALUES(value_text(i->tenant), value_id(&id), value_int(i->kind),
                           value_int(i->run), value_int(i->attempt), value_int(i->copy),
                           value_int(i->run_at), value_int(i->priority), value_int(i->moved),
                           value_int(i->due), value_text(i->by), value_int(i->at)),
@@ -108,7 +92,7 @@ static int delete_intent(struct database *db, const struct intent *i, struct err
 {
         const struct uuid id = uuid_of(i->id);
         return database_run(db, "DELETE FROM acts WHERE tenant = ?1 AND id = ?2",
-                            DB_VALUES(value_text(i->tenant), value_uuid(&id)), e);
+                            DB_VALUES(value_text(i->tenant), value_id(&id)), e);
 }
 
 struct ending {
@@ -124,7 +108,7 @@ static int put_moved(struct database *db, struct ending *end, const struct inten
         const struct moved_terms *t = end->terms;
         const struct uuid id = uuid_of(i->id);
         int known = rows_exist(db, "SELECT 1 FROM moved WHERE tenant = ?1 AND id = ?2",
-                               DB_VALUES(value_text(i->tenant), value_uuid(&id)), e);
+                               DB_VALUES(value_text(i->tenant), value_id(&id)), e);
         if (known < 0)
                 return -1;
         if (known == 0 && t->full)
@@ -139,7 +123,7 @@ static int put_moved(struct database *db, struct ending *end, const struct inten
                 " SET run = excluded.run, attempt = excluded.attempt, copy = excluded.copy,"
                 " kind = excluded.kind, keep = max(keep, excluded.keep)"
                 " WHERE (excluded.run, excluded.attempt, excluded.copy) >= (run, attempt, copy)",
-                DB_VALUES(value_text(i->tenant), value_uuid(&id), value_int(i->run),
+                DB_VALUES(value_text(i->tenant), value_id(&id), value_int(i->run),
                           value_int(ends ? JOB_COUNTER_MAX : i->attempt),
                           value_int(ends ? JOB_COUNTER_MAX : i->copy), value_int(i->kind),
                           value_int(due + t->keep)),
@@ -213,19 +197,28 @@ int registry_intent(struct registry *r, const char *tenant, const char *id, stru
         AUTO_RESET *find = reader_query(reader,
                                         "SELECT " INTENT_COLUMNS " FROM acts WHERE id = ?2"
                                         " AND (?1 = '*' OR tenant = ?1)",
-                                        DB_VALUES(value_text(tenant), value_uuid(&raw)), e);
+                                        DB_VALUES(value_text(tenant), value_id(&raw)), e);
         int found = db_step(find, e);
         return found == 1 && read_intent(find, out, e) != 0 ? -1 : found;
 }
 
-int registry_intents(struct registry *r, struct intent *out, size_t max, struct err *e)
+int registry_intents(struct registry *r, const struct intent *after, struct intent *out, size_t max,
+                     struct err *e)
 {
+        const struct intent first = {.at = INT64_MIN};
+        const struct intent from = after != NULL ? *after : first;
+        const struct uuid id = uuid_of(from.id);
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
         AUTO_RESET *all =
-                reader_query(reader, "SELECT " INTENT_COLUMNS " FROM acts ORDER BY at LIMIT ?1",
-                             DB_VALUES(value_int((int64_t)max)), e);
+                reader_query(reader,
+                             "SELECT " INTENT_COLUMNS " FROM acts"
+                             " WHERE (at, tenant, id) > (?1, ?2, ?3)"
+                             " ORDER BY at, tenant, id LIMIT ?4",
+                             DB_VALUES(value_int(from.at), value_string(bytes_of_text(from.tenant)),
+                                       value_id(&id), value_int((int64_t)max)),
+                             e);
         int count = 0;
         int more = 0;
         while ((more = db_step(all, e)) == 1) {
@@ -265,13 +258,22 @@ static int find_grant(struct database *db, struct run_grant *g, const struct uui
         const struct bytes holder = bytes_of(g->holder, sizeof(g->holder));
         AUTO_RESET *find = database_query(
                 db, "SELECT run, copy FROM runs WHERE tenant = ?1 AND id = ?2 AND holder = ?3",
-                DB_VALUES(value_text(g->tenant), value_uuid(id), value_blob(holder)), e);
+                DB_VALUES(value_text(g->tenant), value_id(id), value_blob(holder)), e);
         int found = db_step(find, e);
         if (found == 1) {
                 g->run = sqlite3_column_int64(find, 0);
                 g->copy = sqlite3_column_int64(find, 1);
         }
         return found;
+}
+
+/* A granted run that the projection has not seen may be in its queue. Of a holder of an earlier
+ * version it is not known which run it is of. */
+static bool later_is_under_way(const struct run_grant *g, int64_t granted)
+{
+        bool seen = g->open && g->seen > g->run_of;
+        bool unseen = granted > g->seen && granted > g->run_of;
+        return g->run_of > 0 && (seen || unseen);
 }
 
 static int grant_run(struct database *db, void *owner, struct err *e)
@@ -284,6 +286,10 @@ static int grant_run(struct database *db, void *owner, struct err *e)
                 return found < 0 ? -1 : 0;
         if (greatest_run(db, g->tenant, &id, &granted, e) != 0)
                 return -1;
+        if (later_is_under_way(g, granted))
+                return err_set(e, ERR_CONFLICT,
+                               "a later run of the job is under way: wait for its end, then retry"
+                               " the job");
         g->run = 1 + (granted > g->after ? granted : g->after);
         return add_run(db, g->tenant, &id, g->run, g->copy, bytes_of(g->holder, sizeof(g->holder)),
                        e);
@@ -298,12 +304,13 @@ int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e)
 {
         const struct uuid id = uuid_of(d->id);
         d->listed = MOVED_UNKNOWN;
+        d->forgotten = false;
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
         AUTO_RESET *find = reader_query(
                 reader, "SELECT run, attempt, copy, kind FROM moved WHERE tenant = ?1 AND id = ?2",
-                DB_VALUES(value_text(d->tenant), value_uuid(&id)), e);
+                DB_VALUES(value_text(d->tenant), value_id(&id)), e);
         int found = db_step(find, e);
         if (found != 1)
                 return found;
@@ -313,9 +320,18 @@ int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e)
         const struct mark_place asked = {d->run, d->attempt, d->copy};
         int kind = sqlite3_column_int(find, 3);
         bool ends = kind >= 0 && kind < ACT_KINDS && act_ends_the_run((enum act_kind)kind);
-        if (mark_covers(act, asked))
-                d->listed = ends ? MOVED_ENDED : MOVED_SUPERSEDED;
+        if (!mark_covers(act, asked))
+                return 0;
+        d->listed = ends ? MOVED_ENDED : MOVED_SUPERSEDED;
+        d->forgotten = kind == ACT_FORGET;
         return 0;
+}
+
+int registry_is_moved(struct registry *r, const char *tenant, const char *id, struct err *e)
+{
+        const struct uuid raw = uuid_of(id);
+        return registry_rows_exist(r, "SELECT 1 FROM moved WHERE tenant = ?1 AND id = ?2",
+                                   DB_VALUES(value_text(tenant), value_id(&raw)), e);
 }
 
 struct forgetting {

@@ -43,15 +43,21 @@ int registry_drop_act(struct registry *r, const struct intent *intent, struct er
 /* The job's intent, tenant "*": any. 1; 0: there is none; -1. */
 int registry_intent(struct registry *r, const char *tenant, const char *id, struct intent *out,
                     struct err *e) MUST_CHECK;
-/* Some intents, the oldest first. Returns how many, or -1. */
-int registry_intents(struct registry *r, struct intent *out, size_t max, struct err *e) MUST_CHECK;
+/* Some intents, the oldest first, behind `after` (NULL: from the first), which may be of `out`.
+ * Returns how many, or -1. */
+int registry_intents(struct registry *r, const struct intent *after, struct intent *out, size_t max,
+                     struct err *e) MUST_CHECK;
 int registry_count_intents(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
 
-/* Grants the next run of the job, above `after`: to the same holder the same again. */
+/* Grants the next run of the job, above `after`: to the same holder the same again. ERR_CONFLICT:
+ * a later run than the holder's is under way. */
 struct run_grant {
         char tenant[TENANT_SIZE], id[UUID_SIZE];
         unsigned char holder[UUID_BYTES];
-        int64_t after; /* the greatest run that is known */
+        int64_t after;  /* the greatest run that is known */
+        int64_t run_of; /* the one that the holder is of; 0: not told */
+        int64_t seen;   /* the greatest run of the projection; 0: none */
+        bool open;      /* that one has not ended */
         /* The one to store with a new run; filled: that of the run. */
         int64_t copy;
         int64_t run; /* filled */
@@ -60,6 +66,9 @@ int registry_grant_run(struct registry *r, struct run_grant *g, struct err *e) M
 
 /* Sets `listed`: what the moved list says of this message. */
 int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e) MUST_CHECK;
+/* 1: the moved list has the job; 0; -1. */
+int registry_is_moved(struct registry *r, const char *tenant, const char *id,
+                      struct err *e) MUST_CHECK;
 int registry_count_moved(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
 /* Deletes old rows of the moved list, MOVED_FORGOTTEN_AT_ONCE at most, and old runs likewise.
  * *gone: of the moved list. What is paused for long may be held until after `keep`: of it nothing

@@ -24,23 +24,6 @@ void operation_fini(struct operation *o)
         o->filter = NULL;
 }
 
-struct raw_id {
-        unsigned char bytes[UUID_BYTES];
-};
-
-/* Of a text that is no id: one that no operation has. */
-static struct raw_id raw_of(const char *id)
-{
-        struct raw_id raw = {{0}};
-        (void)uuid_pack(bytes_of_text(id), raw.bytes);
-        return raw;
-}
-
-static struct db_value value_id(const struct raw_id *raw)
-{
-        return value_blob(bytes_of(raw->bytes, sizeof(raw->bytes)));
-}
-
 static int read_row(sqlite3_stmt *s, struct operation *out, struct err *e)
 {
         struct bytes id = db_bytes(s, 0);
@@ -74,23 +57,43 @@ static int read_row(sqlite3_stmt *s, struct operation *out, struct err *e)
         return 0;
 }
 
-/* 1: fewer than `most` are in this state; 0; -1. */
-static int has_room(struct database *db, enum operation_state state, int64_t most, struct err *e)
+/* Most operations in a state. */
+struct room {
+        enum operation_state state;
+        int64_t all, of_tenant;
+};
+static const struct room previews = {OPERATION_PREVIEWED, OPERATIONS_PREVIEWED_MAX,
+                                     OPERATIONS_PREVIEWED_TENANT_MAX};
+static const struct room running = {OPERATION_RUNNING, OPERATIONS_RUNNING_MAX,
+                                    OPERATIONS_RUNNING_TENANT_MAX};
+
+/* 1: there is room for one of the tenant; 0; -1. */
+static int has_room(struct database *db, const struct room *room, const char *tenant, struct err *e)
 {
-        AUTO_RESET *count = database_query(db, "SELECT count(*) FROM operations WHERE state = ?1",
-                                           DB_VALUES(value_int(state)), e);
-        return db_step(count, e) == 1 ? sqlite3_column_int64(count, 0) < most : -1;
+        bool of_all = strcmp(tenant, "*") == 0;
+        AUTO_RESET *count =
+                database_query(db,
+                               "SELECT count(*), ifnull(sum(tenant = ?2), 0)"
+                               " FROM operations WHERE state = ?1",
+                               DB_VALUES(value_int(room->state), value_text(tenant)), e);
+        if (db_step(count, e) != 1)
+                return -1;
+        int64_t all = sqlite3_column_int64(count, 0);
+        int64_t own = sqlite3_column_int64(count, 1);
+        if (of_all)
+                return all < room->all;
+        return own < room->of_tenant && all < share_of_tenants(room->all);
 }
 
 static int add(struct database *db, void *owner, struct err *e)
 {
         const struct operation *o = owner;
-        const struct raw_id id = raw_of(o->id);
+        const struct uuid id = uuid_of(o->id);
         if (database_run(db, "DELETE FROM operations WHERE state = ?1 AND at <= ?2",
                          DB_VALUES(value_int(OPERATION_PREVIEWED), value_int(o->at - PREVIEW_KEEP)),
                          e) != 0)
                 return -1;
-        int room = has_room(db, OPERATION_PREVIEWED, OPERATIONS_PREVIEWED_MAX, e);
+        int room = has_room(db, &previews, o->tenant, e);
         if (room != 1)
                 return room < 0 ? -1 : err_set(e, ERR_FULL, "too many previews at once");
         return database_run(
@@ -114,7 +117,7 @@ int registry_add_operation(struct registry *r, const struct operation *o, struct
 int registry_operation(struct registry *r, const char *tenant, const char *id,
                        struct operation *out, struct err *e)
 {
-        const struct raw_id raw = raw_of(id);
+        const struct uuid raw = uuid_of(id);
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;
@@ -126,18 +129,27 @@ int registry_operation(struct registry *r, const char *tenant, const char *id,
         return found == 1 && read_row(find, out, e) != 0 ? -1 : found;
 }
 
-/* 1: found, *state and *bulk are set; 0; -1. */
-static int find_state(struct database *db, const char *tenant, const struct raw_id *id,
-                      enum operation_state *state, enum operation_bulk *bulk, struct err *e)
+/* What decides whether a row may change. */
+struct state_row {
+        char tenant[TENANT_SIZE];
+        enum operation_state state;
+        enum operation_bulk bulk;
+};
+
+/* 1: found; 0; -1. */
+static int find_state(struct database *db, const char *tenant, const struct uuid *id,
+                      struct state_row *out, struct err *e)
 {
         AUTO_RESET *find = database_query(db,
-                                          "SELECT state, bulk FROM operations WHERE id = ?1"
-                                          " AND (?2 = '*' OR tenant = ?2)",
+                                          "SELECT tenant, state, bulk FROM operations"
+                                          " WHERE id = ?1 AND (?2 = '*' OR tenant = ?2)",
                                           DB_VALUES(value_id(id), value_text(tenant)), e);
         int found = db_step(find, e);
+        *out = (struct state_row){.state = OPERATION_PREVIEWED};
         if (found == 1) {
-                *state = (enum operation_state)sqlite3_column_int(find, 0);
-                *bulk = (enum operation_bulk)sqlite3_column_int(find, 1);
+                db_text(find, 0, out->tenant, sizeof(out->tenant));
+                out->state = (enum operation_state)sqlite3_column_int(find, 1);
+                out->bulk = (enum operation_bulk)sqlite3_column_int(find, 2);
         }
         return found;
 }
@@ -152,14 +164,13 @@ static int start(struct database *db, void *owner, struct err *e)
 {
         struct start *s = owner;
         const struct operation *o = s->operation;
-        const struct raw_id id = raw_of(o->id);
-        enum operation_state state = OPERATION_PREVIEWED;
-        enum operation_bulk bulk = BULK_NONE;
-        int found = find_state(db, o->tenant, &id, &state, &bulk, e);
+        const struct uuid id = uuid_of(o->id);
+        struct state_row row;
+        int found = find_state(db, o->tenant, &id, &row, e);
         s->outcome = found == 1 ? START_EARLIER : START_UNKNOWN;
-        if (found != 1 || state != OPERATION_PREVIEWED)
+        if (found != 1 || row.state != OPERATION_PREVIEWED)
                 return found < 0 ? -1 : 0;
-        int room = has_room(db, OPERATION_RUNNING, OPERATIONS_RUNNING_MAX, e);
+        int room = has_room(db, &running, row.tenant, e);
         s->outcome = START_FULL;
         if (room != 1)
                 return room;
@@ -192,15 +203,14 @@ struct stop {
 static int stop(struct database *db, void *owner, struct err *e)
 {
         struct stop *s = owner;
-        const struct raw_id id = raw_of(s->id);
-        enum operation_state state = OPERATION_PREVIEWED;
-        enum operation_bulk bulk = BULK_NONE;
-        int found = find_state(db, s->tenant, &id, &state, &bulk, e);
+        const struct uuid id = uuid_of(s->id);
+        struct state_row row;
+        int found = find_state(db, s->tenant, &id, &row, e);
         s->outcome = ABORT_UNKNOWN;
-        if (found != 1 || state == OPERATION_PREVIEWED)
+        if (found != 1 || row.state == OPERATION_PREVIEWED)
                 return found < 0 ? -1 : 0;
-        s->outcome = state != OPERATION_RUNNING ? ABORT_ENDED : ABORT_MARKED;
-        if (state != OPERATION_RUNNING || bulk > BULK_WANTED)
+        s->outcome = row.state != OPERATION_RUNNING ? ABORT_ENDED : ABORT_MARKED;
+        if (row.state != OPERATION_RUNNING || row.bulk > BULK_WANTED)
                 return 0;
         s->outcome = ABORT_DONE;
         return database_run(
@@ -224,7 +234,7 @@ static int ended_meanwhile(struct err *e)
 
 int registry_note_bulk(struct registry *r, const char *id, enum operation_bulk bulk, struct err *e)
 {
-        const struct raw_id raw = raw_of(id);
+        const struct uuid raw = uuid_of(id);
         int changed = registry_rows_change(
                 r, "UPDATE operations SET bulk = ?2 WHERE id = ?1 AND state = ?3",
                 DB_VALUES(value_id(&raw), value_int(bulk), value_int(OPERATION_RUNNING)), e);
@@ -234,7 +244,7 @@ int registry_note_bulk(struct registry *r, const char *id, enum operation_bulk b
 int operation_note_step(struct database *db, void *owner, struct err *e)
 {
         const struct operation_step *s = owner;
-        const struct raw_id id = raw_of(s->id);
+        const struct uuid id = uuid_of(s->id);
         int changed = rows_change(
                 db,
                 "UPDATE operations SET cursor = ?2, done = done + ?3, skipped = skipped + ?4,"
@@ -255,7 +265,7 @@ int registry_note_step(struct registry *r, struct operation_step *step, struct e
 int registry_end_operation(struct registry *r, const char *id, enum operation_state state,
                            const char *error, struct err *e)
 {
-        const struct raw_id raw = raw_of(id);
+        const struct uuid raw = uuid_of(id);
         int changed = registry_rows_change(
                 r,
                 "UPDATE operations SET state = ?2, ended = ?3, error = ifnull(error, ?4),"
@@ -278,7 +288,7 @@ int registry_has_acts_by(struct registry *r, const char *by, struct err *e)
 int registry_operations(struct registry *r, const struct operations_asked *asked,
                         struct operation *out, struct err *e)
 {
-        const struct raw_id older = raw_of(asked->older_than != NULL ? asked->older_than : "");
+        const struct uuid older = uuid_of(asked->older_than != NULL ? asked->older_than : "");
         AUTO_READER *reader = registry_read(r, e);
         if (reader == NULL)
                 return -1;

@@ -14,7 +14,9 @@
 enum {
         OPERATION_ERROR_SIZE = 256,
         OPERATIONS_RUNNING_MAX = 100,
+        OPERATIONS_RUNNING_TENANT_MAX = 10,
         OPERATIONS_PREVIEWED_MAX = 1000,
+        OPERATIONS_PREVIEWED_TENANT_MAX = 50,
         OPERATIONS_LISTED_MAX = 200,
 };
 #define PREVIEW_KEEP ((msec)10 * MSEC_MINUTE)
@@ -47,7 +49,8 @@ struct operation {
 void operation_fini(struct operation *o);
 #define AUTO_OPERATION __attribute__((cleanup(operation_fini))) struct operation
 
-/* Adds a preview. ERR_FULL: there are too many. */
+/* Adds a preview. ERR_FULL: there are too many, or too many of its tenant. Those of all tenants, as
+ * running ones of all, may be a tenth more. */
 int registry_add_operation(struct registry *r, const struct operation *o, struct err *e) MUST_CHECK;
 /* Fills out (zeroed). tenant "*": of any. 1: found; 0; -1. */
 int registry_operation(struct registry *r, const char *tenant, const char *id,

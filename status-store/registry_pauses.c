@@ -51,17 +51,40 @@ static int put_pause(struct database *db, const struct pause_record *p, bool tol
                             e);
 }
 
-static int check_room(struct database *db, int64_t max, struct err *e)
+/* `of`: how a tenant's keys begin; "type:": of any. */
+static int count_pauses(struct database *db, const char *of, int64_t *count, struct err *e)
 {
-        AUTO_RESET *count = database_query(db, "SELECT count(*) FROM pauses", NULL, e);
-        if (db_step(count, e) != 1)
+        AUTO_RESET *all = database_query(db,
+                                         "SELECT count(*) FROM pauses"
+                                         " WHERE substr(key, 1, length(?1)) = ?1",
+                                         DB_VALUES(value_text(of)), e);
+        if (db_step(all, e) != 1)
                 return -1;
-        if (sqlite3_column_int64(count, 0) < max)
+        *count = sqlite3_column_int64(all, 0);
+        return 0;
+}
+
+static int check_room(struct database *db, const char *key, int64_t max, struct err *e)
+{
+        char tenant[TENANT_SIZE], type[JOB_TYPE_SIZE], of[PAUSE_KEY_SIZE];
+        int64_t all = 0;
+        int64_t own = 0;
+        bool of_tenant = pause_key_parse(bytes_of_text(key), tenant, type) && tenant[0] != '\0';
+        snprintf(of, sizeof(of), "type:%s/", tenant);
+        if (count_pauses(db, "type:", &all, e) != 0 ||
+            (of_tenant && count_pauses(db, of, &own, e) != 0))
+                return -1;
+        if (own >= PAUSES_TENANT_MAX)
+                return err_set(e, ERR_CONFLICT,
+                               "%s has %d pauses of types, each with a queue that stays, and may"
+                               " have no more",
+                               tenant, PAUSES_TENANT_MAX);
+        if (all < (of_tenant ? share_of_tenants(max) : max))
                 return 0;
         return err_set(e, ERR_CONFLICT,
                        "there are %lld pauses of types, each with a queue that stays, and"
                        " pauses_max of the status-store allows no more",
-                       (long long)sqlite3_column_int64(count, 0));
+                       (long long)all);
 }
 
 struct change {
@@ -74,7 +97,7 @@ static int change_pause(struct database *db, void *owner, struct err *e)
         const struct change *c = owner;
         struct pause_record *p = c->pause, old;
         int found = find_pause(db, p->key, &old, e);
-        if (found < 0 || (found == 0 && p->paused && check_room(db, c->max, e) != 0))
+        if (found < 0 || (found == 0 && p->paused && check_room(db, p->key, c->max, e) != 0))
                 return -1;
         if (old.paused == p->paused) {
                 *p = old;

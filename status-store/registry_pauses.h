@@ -11,11 +11,14 @@
 
 struct database;
 
+enum { PAUSES_TENANT_MAX = 100 };
+
 /* 1: found; 0: there never was such a pause: out is one of version 0 that is off; -1. */
 int registry_pause(struct registry *r, const char *key, struct pause_record *out,
                    struct err *e) MUST_CHECK;
 /* Pauses or resumes: takes key, paused and by; fills the rest as it is now. Changes nothing when it
- * is so already. ERR_CONFLICT: a new one, and there are max already. */
+ * is so already. ERR_CONFLICT: a new one, and there are max already; or PAUSES_TENANT_MAX of its
+ * tenant, or of all tenants so many that a tenth of max is left for pauses of all. */
 int registry_change_pause(struct registry *r, struct pause_record *p, int64_t max,
                           struct err *e) MUST_CHECK;
 /* Ends the pauses of a tenant's types, in the write that deletes the tenant. */

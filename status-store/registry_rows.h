@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/base/uuid.h"
 #include "common/db/readers.h"
 #include "common/db/writer.h"
 
@@ -28,6 +29,28 @@ int registry_rows_exist(struct registry *r, const char *sql, const struct db_val
 /* 1: found; 0: unknown; -1. */
 int tenant_find(struct database *db, const char *name, struct tenant *out,
                 struct err *e) MUST_CHECK;
+/* An id as a value of a row. Of a text that is no id: one that no row has. */
+struct uuid {
+        unsigned char raw[UUID_BYTES];
+};
+static inline struct uuid uuid_of(const char *id)
+{
+        struct uuid u = {{0}};
+        (void)uuid_pack(bytes_of_text(id), u.raw);
+        return u;
+}
+static inline struct db_value value_id(const struct uuid *u)
+{
+        return value_blob(bytes_of(u->raw, sizeof(u->raw)));
+}
+
+/* Of `most` that there may be, one tenant has `share`, and all of them together nine tenths: the
+ * rest is left for what is about all tenants. */
+static inline int64_t share_of_tenants(int64_t most)
+{
+        return most - most / 10;
+}
+
 /* 1: the statement gave a row, or changed one; 0; -1. */
 int rows_exist(struct database *db, const char *sql, const struct db_value *values,
                struct err *e) MUST_CHECK;

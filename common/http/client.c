@@ -298,6 +298,13 @@ static void read_head(CURL *easy, struct http_reply *reply)
         snprintf(reply->content_type, sizeof(reply->content_type), "%s", type != NULL ? type : "");
 }
 
+static bool was_sent(CURL *easy)
+{
+        long bytes = 0;
+
+        return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_reply *reply,
                      struct err *e)
 {
@@ -319,6 +326,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &x);
 
         CURLcode code = curl_easy_perform(easy);
+        reply->sent = was_sent(easy);
         if (code == CURLE_OK) {
                 read_head(easy, reply);
                 keep_header(easy, call->keep_header, reply);

@@ -39,6 +39,7 @@ struct http_call {
 };
 
 struct http_reply {
+        bool sent; /* also of a failure: the service may have got the request */
         int status;
         struct buffer body; /* owned */
         char content_type[128];

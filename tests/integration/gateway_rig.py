@@ -42,7 +42,7 @@ class Place:
 
 class Service(http.server.ThreadingHTTPServer):
     """Stands in for a service behind the gateway: `answers` maps (method, path) to (status, body), or
-    (status, body, headers)."""
+    (status, body, headers). Status None: the connection ends without an answer."""
 
     daemon_threads = True
 
@@ -74,6 +74,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                       "headers": dict(self.headers), "body": body})
         default = {"unusable": []} if path == "/internal/v1/keys/used" else {"path": path}
         status, answer, *more = self.server.answers.get((self.command, path), (200, default))
+        if status is None:
+            self.close_connection = True
+            return
         data = b"" if answer is None else json.dumps(answer).encode()
         kind = "application/problem+json" if status >= 400 else "application/json"
         self.send_response(status)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts on jobs that died, in which their dead letters take part; and on jobs that were told in part."""
+import contextlib
 import json
+import sqlite3
 import threading
 import time
 import uuid
@@ -60,6 +62,34 @@ def test_forget_deletes_the_letters(warren):
     act(warren.api, "DELETE", id, 204)
 
 
+def test_a_forget_waits_for_the_letter(warren):
+    """The archive cannot be written: the letter waits in its queue, with the payload."""
+    with contextlib.closing(sqlite3.connect(warren.folder / "archive.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        id = warren.api.submit("fail", {"n": 1}, max_retries=0)["id"]
+        assert warren.api.wait(id)["status"] == "dead"
+        answer = warren.api.request("DELETE", f"/jobs/{id}")
+        assert (answer.status_code, kind_of(answer.json())) == (409, "letter-not-archived")
+        assert warren.api.get(id)["status"] == "dead"
+        db.execute("ROLLBACK")
+    letter = until(lambda: warren.api.letters(job=id), 20, "its letter")[0]["id"]
+    act(warren.api, "DELETE", id, 204)
+    assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
+
+
+def test_a_letter_that_comes_after_the_forget(warren):
+    """As when letters wait in their queue for longer than a forget waits for them."""
+    assert warren.dlx_monitor.stop() == 0
+    forgotten, other = (warren.api.submit("fail", {"n": 1}, max_retries=0)["id"] for _ in range(2))
+    assert [warren.api.wait(id)["status"] for id in (forgotten, other)] == ["dead", "dead"]
+    assert internal(warren, "DELETE", f"/jobs/{forgotten}?tenant=acme&letter=archived").status_code == 204
+    time.sleep(6)
+    warren.dlx_monitor.start()
+    until(lambda: warren.api.letters(job=other), 20, "the letter of the other")
+    until(lambda: "after its job was forgotten" in warren.dlx_monitor.log(), 20, "it is deleted")
+    assert not warren.api.letters(job=forgotten) and warren.api.letters(job=other)
+
+
 def test_letters_of_an_open_job_stay(warren):
     id, letter = died(warren)
     edit = {"type": "sleep", "payload": {"ms": 3000}}
@@ -76,6 +106,18 @@ def test_without_its_letter_it_is_retried_after_a_minute(warren):
     assert token_answer.status_code == 409
     assert kind_of(token_answer.json()) == "letter-not-archived"
     assert token_answer.headers["Retry-After"] == "1"
+
+
+def test_a_letter_of_an_earlier_run(warren):
+    """No run is granted for it while a later one is under way; it stays."""
+    id, letter = died(warren)
+    ask = {"tenant": "acme", "id": id, "holder": str(uuid.uuid4()), "after": 1, "run": 1}
+    assert internal(warren, "POST", "/runs", json=ask).json()["run"] == 2
+    answer = warren.api.request("POST", f"/dlq/{letter}/requeue")
+    assert answer.status_code == 409 and "a later run of the job is under way" in answer.json()["detail"]
+    assert warren.api.letter(letter)["state"] == "dead"
+    assert act(warren.api, "DELETE", id, 204) is None
+    assert internal(warren, "POST", "/runs", json={**ask, "holder": letter}).status_code == 409
 
 
 def test_told_in_part_cannot_be_moved(warren):

@@ -134,6 +134,63 @@ def test_refused_token_is_no_answer_of_the_clients(callers, services):
     assert "WWW-Authenticate" not in answer.headers
 
 
+@pytest.fixture()
+def job(services):
+    """Makes the services know the job: its status; its letter, of that run; how a forget is answered."""
+    def known_as(status, letter=None, forget=(204, None)):
+        services[STATUS].answers[("GET", f"/internal/v1/jobs/{ID}")] = (
+            (200, {"id": ID, "tenant": "acme", "status": status, "run": 2}) if status else
+            (404, {"status": 404}))
+        services[STATUS].answers[("DELETE", f"/internal/v1/jobs/{ID}")] = forget
+        services[DLX].answers[("GET", "/internal/v1/dlq")] = (
+            200, {"letters": [{"id": ID, "run": letter}] if letter else []})
+        services[DLX].answers[("DELETE", f"/internal/v1/dlq/jobs/{ID}")] = (204, None)
+    yield known_as
+    for service in (services[STATUS], services[DLX]):
+        service.answers.clear()
+
+
+def calls_of(service, method):
+    return [(asked["path"], asked["query"]) for asked in service.asked if asked["method"] == method]
+
+
+@pytest.mark.parametrize("status,letter,forget,query,deletes", [
+    ("dead", 2, 204, "letter=archived&tenant=acme", True), ("dead", 1, 409, "tenant=acme", False),
+    ("dead", None, 409, "tenant=acme", False), ("completed", None, 204, "tenant=acme", True),
+    (None, None, 404, "tenant=acme", True), ("running", None, 503, "tenant=acme", False)])
+def test_the_primary_decides_on_a_forget(callers, services, job, status, letter, forget, query, deletes):
+    """Letters are deleted when it has forgotten the job, or knows none."""
+    job(status, letter, (forget, {"status": forget} if forget != 204 else None))
+    before = [len(calls_of(service, "DELETE")) for service in services]
+    assert callers["acme"].delete(f"/api/v1/jobs/{ID}").status_code == forget
+    assert calls_of(services[STATUS], "DELETE")[before[STATUS]:] == [(f"/internal/v1/jobs/{ID}", query)]
+    assert len(calls_of(services[DLX], "DELETE")) - before[DLX] == (1 if deletes else 0)
+    check_problem(callers["acme"].delete(f"/api/v1/jobs/{ID}?letter=archived"), 400)
+
+
+def test_a_retry_has_no_members(callers, services, job):
+    job("dead", 2)
+    before = len(services[DLX].asked)
+    path = f"/api/v1/jobs/{ID}/retry"
+    check_problem(callers["acme"].post(path, json={"payload": 1}), 422)
+    check_problem(callers["acme"].post(path + "?priority=high"), 400)
+    check_problem(callers["acme"].post(path, data="x", headers={"Content-Type": "text/plain"}), 415)
+    assert len(services[DLX].asked) == before
+    assert callers["acme"].post(path, json={}).status_code == 200
+    assert services[DLX].asked[-1]["path"] == f"/internal/v1/dlq/{ID}/requeue"
+
+
+def test_no_answer_to_an_act(callers, services):
+    """It may have been begun; what only reads was not."""
+    path = f"/internal/v1/jobs/{ID}"
+    services[STATUS].answers.update({("POST", path + "/cancel"): (None, None), ("GET", path): (None, None)})
+    answer = callers["acme"].post(f"/api/v1/jobs/{ID}/cancel")
+    check_problem(answer, 503, words="status-store")
+    assert answer.json()["accepted"] == "unknown"
+    assert "accepted" not in callers["acme"].get(f"/api/v1/jobs/{ID}").json()
+    services[STATUS].answers.clear()
+
+
 def test_head(callers):
     answer = callers["acme"].head("/api/v1/stats")
     assert answer.status_code == 200 and answer.content == b""
@@ -157,4 +214,7 @@ def test_service_away(node, services, tmp_path):
     answer = caller.get(f"/api/v1/jobs/{uuid.uuid4()}")
     check_problem(answer, 503, words="status-store")
     assert int(answer.headers["Retry-After"]) >= 1
+    caller = Caller(gateway, control.key("lonely", ["operate"]))
+    until(lambda: caller.post(f"/api/v1/jobs/{ID}/cancel").status_code == 503, what="the key is known")
+    assert "accepted" not in caller.post(f"/api/v1/jobs/{ID}/cancel").json()
     assert gateway.stop() == 0

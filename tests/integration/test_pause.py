@@ -128,7 +128,8 @@ def test_who_sees_what(warren):
     assert theirs["sleep", "other"]["since"] and theirs["sleep", "other"]["by"] == f"key {other.key[3:11]}"
     assert ("sleep", "other") not in pauses_of(warren.api)
     assert ("sleep", "other") in pauses_of(warren.admin)
-    until(lambda: pauses_of(warren.api)["echo", None]["parked"] == len(ids), 30, "they are counted")
+    until(lambda: pauses_of(warren.admin)["echo", None]["parked"] == len(ids), 30, "they are counted")
+    assert pauses_of(warren.api)["echo", None]["parked"] is None, "jobs of all tenants"
     id = other.submit("sleep", {"ms": 0})["id"]
     until(lambda: [q["parked"] for q in other.request("GET", "/queues").json()["queues"]] == [1], 30,
           "its own queue is counted")

@@ -237,14 +237,19 @@ static void without_its_payload_it_can_only_be_ended(void **state)
         }
 }
 
-/* Its letter is archived by then, and a retry goes through it. */
-static void a_job_that_died_just_now_is_not_retried_yet(void **state)
+/* Its letter is archived by then: a retry goes through it, a forget deletes it. */
+static void a_job_that_died_just_now_waits_for_its_letter(void **state)
 {
-        const struct act act = {.kind = ACT_RETRY, .priority = -1};
+        static const enum act_kind kinds[] = {ACT_RETRY, ACT_FORGET};
+        const msec young = NOW - HOUR + ACT_LETTER_WAIT - 1;
         (void)state;
-        assert_int_equal(judge_at('d', &act, true, NOW - HOUR + ACT_LETTER_WAIT - 1).refusal,
-                         ACT_LETTER_NOT_ARCHIVED);
-        assert_int_equal(judge_at('d', &act, true, NOW).refusal, ACT_ALLOWED);
+        for (size_t i = 0; i < COUNT(kinds); i++) {
+                struct act act = {.kind = kinds[i], .priority = -1};
+                assert_int_equal(judge_at('d', &act, true, young).refusal, ACT_LETTER_NOT_ARCHIVED);
+                assert_int_equal(judge_at('d', &act, true, NOW).refusal, ACT_ALLOWED);
+                act.archived = true;
+                assert_int_equal(judge_at('d', &act, true, young).refusal, ACT_ALLOWED);
+        }
 }
 
 static void a_copy_is_the_same_attempt(void **state)
@@ -330,7 +335,7 @@ int main(void)
                 cmocka_unit_test(a_copy_waits_while_the_old_message_may_start),
                 cmocka_unit_test(times_are_checked),
                 cmocka_unit_test(without_its_payload_it_can_only_be_ended),
-                cmocka_unit_test(a_job_that_died_just_now_is_not_retried_yet),
+                cmocka_unit_test(a_job_that_died_just_now_waits_for_its_letter),
                 cmocka_unit_test(a_copy_is_the_same_attempt),
                 cmocka_unit_test(a_copy_of_what_was_given_back_says_so),
                 cmocka_unit_test(a_retry_begins_anew),

@@ -82,6 +82,31 @@ static void test_one_that_is_over_counts(void **state)
         assert_int_equal(p.v, 3);
 }
 
+static int change_with(struct registry *r, int64_t max, const char *tenant, int n)
+{
+        struct pause_record p = pause_of("", true);
+        struct err e = {0};
+        snprintf(p.key, sizeof(p.key), "type:%s%st%d", tenant, tenant[0] != '\0' ? "/" : "", n);
+        return registry_change_pause(r, &p, max, &e) == 0 ? 0 : (int)e.code;
+}
+
+/* One tenant has its share, and all tenants leave some for pauses of all. */
+static void test_a_tenant_cannot_use_up_all(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        enum { MAX = PAUSES_TENANT_MAX + 20 };
+        for (int i = 0; i < PAUSES_TENANT_MAX; i++)
+                assert_int_equal(change_with(r, MAX, "acme", i), 0);
+        assert_int_equal(change_with(r, MAX, "acme", PAUSES_TENANT_MAX), ERR_CONFLICT);
+        int of_other = 0;
+        while (of_other < MAX && change_with(r, MAX, "acme-two", of_other) == 0)
+                of_other++;
+        assert_int_equal(of_other, MAX - MAX / 10 - PAUSES_TENANT_MAX);
+        for (int i = 0; i < MAX / 10; i++)
+                assert_int_equal(change_with(r, MAX, "", i), 0);
+        assert_int_equal(change_with(r, MAX, "", MAX), ERR_CONFLICT);
+}
+
 static void test_a_deleted_tenants_pauses_end(void **state)
 {
         struct registry *r = ((struct fixture *)*state)->registry;
@@ -141,11 +166,9 @@ int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_registry, close_registry)
         const struct CMUnitTest tests[] = {
-                CASE(test_pause_and_resume),
-                CASE(test_one_that_is_over_counts),
-                CASE(test_a_deleted_tenants_pauses_end),
-                CASE(test_what_control_says),
-                CASE(test_a_tenant_says_who_paused_it),
+                CASE(test_pause_and_resume),           CASE(test_one_that_is_over_counts),
+                CASE(test_a_tenant_cannot_use_up_all), CASE(test_a_deleted_tenants_pauses_end),
+                CASE(test_what_control_says),          CASE(test_a_tenant_says_who_paused_it),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

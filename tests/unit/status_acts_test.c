@@ -75,10 +75,26 @@ static void an_intent_is_read_as_it_was_written(void **state)
         assert_memory_equal(&read, &wrote, sizeof(read));
         assert_int_equal(registry_intent(f->registry, "*", ID, &read, &e), 1);
         assert_int_equal(registry_intent(f->registry, "other", ID, &read, &e), 0);
-        assert_int_equal(registry_intents(f->registry, all, COUNT(all), &e), 1);
+        assert_int_equal(registry_intents(f->registry, NULL, all, COUNT(all), &e), 1);
         assert_int_equal(end(f->registry, &wrote), 1);
         assert_int_equal(registry_intent(f->registry, "acme", ID, &read, &e), 0);
-        assert_int_equal(registry_intents(f->registry, all, COUNT(all), &e), 0);
+        assert_int_equal(registry_intents(f->registry, NULL, all, COUNT(all), &e), 0);
+}
+
+static void intents_are_read_a_page_at_a_time(void **state)
+{
+        struct fixture *f = *state;
+        struct intent one = intent_of(ID, ACT_MOVE);
+        struct intent other = intent_of(OTHER, ACT_MOVE);
+        struct intent page[1];
+        struct err e = {0};
+        begin(f->registry, &other);
+        begin(f->registry, &one);
+        assert_int_equal(registry_intents(f->registry, NULL, page, 1, &e), 1);
+        assert_string_equal(page[0].id, ID);
+        assert_int_equal(registry_intents(f->registry, page, page, 1, &e), 1);
+        assert_string_equal(page[0].id, OTHER);
+        assert_int_equal(registry_intents(f->registry, page, page, 1, &e), 0);
 }
 
 static void an_act_that_cannot_be_done_is_dropped(void **state)
@@ -122,6 +138,8 @@ static void a_full_list_takes_no_new_job(void **state)
         assert_int_equal(end(f->registry, &one), 1);
         assert_int_equal(end_with(f->registry, &other, &full), 0);
         assert_int_equal(end_with(f->registry, &one, &full), 0);
+        assert_int_equal(registry_is_moved(f->registry, "acme", ID, &e), 1);
+        assert_int_equal(registry_is_moved(f->registry, "acme", OTHER, &e), 0);
         assert_int_equal(registry_count_moved(f->registry, &count, &e), 0);
         assert_int_equal(count, 1);
 }
@@ -193,6 +211,44 @@ static void a_holder_is_granted_the_same_run_again(void **state)
         assert_int_equal(registry_grant_run(f->registry, &one, &e), 0);
         assert_int_equal(one.run, 3);
         assert_int_equal(one.copy, 11);
+}
+
+/* A letter of run 1, while run 2 was granted to a retry. */
+static void no_run_is_granted_while_a_later_one_is_under_way(void **state)
+{
+        static const struct {
+                int64_t run_of, seen;
+                bool open, granted;
+        } cases[] = {
+                {1, 1, false, false}, /* it is in its queue */
+                {1, 2, true, false},  /* it runs */
+                {1, 2, false, true},  /* it has ended */
+                {2, 2, false, true},  /* the letter is of it */
+                {2, 1, true, true},   /* likewise, and the projection is behind */
+                {0, 2, true, true},   /* a holder of an earlier version */
+        };
+        struct fixture *f = *state;
+        struct intent retry = intent_of(ID, ACT_RETRY);
+        begin(f->registry, &retry);
+        assert_int_equal(retry.run, 2);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                struct err e = {0};
+                struct run_grant g = {.tenant = "acme",
+                                      .after = 2,
+                                      .run_of = cases[i].run_of,
+                                      .seen = cases[i].seen,
+                                      .open = cases[i].open,
+                                      .copy = 11,
+                                      .id = ID};
+                memset(g.holder, (int)i + 1, sizeof(g.holder));
+                int done = registry_grant_run(f->registry, &g, &e);
+                assert_int_equal(done, cases[i].granted ? 0 : -1);
+                assert_int_equal(e.code, cases[i].granted ? ERR_NONE : ERR_CONFLICT);
+                assert_int_not_equal(registry_rows_change(f->registry,
+                                                          "DELETE FROM runs WHERE run > 2",
+                                                          DB_VALUES(value_int(0)), &e),
+                                     -1);
+        }
 }
 
 static void a_retry_is_granted_its_run_with_the_intent(void **state)
@@ -310,12 +366,14 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_REGISTRY(an_intent_is_read_as_it_was_written),
+                WITH_REGISTRY(intents_are_read_a_page_at_a_time),
                 WITH_REGISTRY(an_act_that_cannot_be_done_is_dropped),
                 WITH_REGISTRY(the_list_says_what_is_over),
                 WITH_REGISTRY(a_full_list_takes_no_new_job),
                 WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
                 WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
                 WITH_REGISTRY(a_holder_is_granted_the_same_run_again),
+                WITH_REGISTRY(no_run_is_granted_while_a_later_one_is_under_way),
                 WITH_REGISTRY(a_retry_is_granted_its_run_with_the_intent),
                 WITH_REGISTRY(no_run_is_granted_twice),
                 WITH_REGISTRY(intents_and_progress_are_one_write),

@@ -120,11 +120,41 @@ static void what_runs_is_bounded(void **state)
         char id[UUID_SIZE];
         for (int i = 0; i <= OPERATIONS_RUNNING_MAX; i++) {
                 uuid7(id);
-                add(f->registry, id, "acme");
+                add(f->registry, id, "*");
                 assert_int_equal(start(f->registry, id, NOW),
                                  i < OPERATIONS_RUNNING_MAX ? START_DONE : START_FULL);
         }
         assert_int_equal(state_of(f->registry, id), OPERATION_PREVIEWED);
+}
+
+static int preview(struct registry *r, const char *tenant, char id[UUID_SIZE])
+{
+        uuid7(id);
+        const struct operation o = preview_of(id, tenant);
+        struct err e = {0};
+        return registry_add_operation(r, &o, &e) == 0 ? 0 : (int)e.code;
+}
+
+/* One tenant has its share, and all tenants leave some for operations on all. */
+static void a_tenant_cannot_use_up_all(void **state)
+{
+        struct fixture *f = *state;
+        char id[UUID_SIZE], tenant[TENANT_SIZE];
+        for (int i = 0; i < OPERATIONS_RUNNING_TENANT_MAX; i++) {
+                assert_int_equal(preview(f->registry, "acme", id), 0);
+                assert_int_equal(start(f->registry, id, NOW), START_DONE);
+        }
+        for (int i = 0; i < OPERATIONS_PREVIEWED_TENANT_MAX; i++)
+                assert_int_equal(preview(f->registry, "acme", id), 0);
+        assert_int_equal(start(f->registry, id, NOW), START_FULL);
+        assert_int_equal(preview(f->registry, "acme", id), ERR_FULL);
+        int others = 0;
+        do
+                snprintf(tenant, sizeof(tenant), "other-%d", others++ / 50);
+        while (preview(f->registry, tenant, id) == 0);
+        assert_int_equal(OPERATIONS_PREVIEWED_TENANT_MAX + others - 1,
+                         OPERATIONS_PREVIEWED_MAX - OPERATIONS_PREVIEWED_MAX / 10);
+        assert_int_equal(preview(f->registry, "*", id), 0);
 }
 
 static void step(struct registry *r, int want, int64_t done, int64_t failed)
@@ -264,6 +294,7 @@ int main(void)
                 WITH_REGISTRY(it_starts_once),
                 WITH_REGISTRY(an_old_preview_does_not_start),
                 WITH_REGISTRY(what_runs_is_bounded),
+                WITH_REGISTRY(a_tenant_cannot_use_up_all),
                 WITH_REGISTRY(steps_add_up),
                 WITH_REGISTRY(an_abort_ends_it),
                 WITH_REGISTRY(a_mark_cannot_be_taken_back),
