@@ -8,10 +8,10 @@
 
 #include "common/base/json_write.h"
 #include "common/http/problem.h"
-#include "status-store/act_body.h"
-#include "status-store/acts_gauges.h"
+#include "status-store/acts/act_body.h"
+#include "status-store/acts/acts_gauges.h"
 #include "status-store/api.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 
 /* A job this young may be confirmed and not yet folded. */
 #define YOUNG ((msec)2 * MSEC_SECOND)

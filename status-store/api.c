@@ -44,6 +44,24 @@ bool api_number(struct http_request *r, const char *name, int64_t most, int64_t 
         return false;
 }
 
+bool api_filter(struct http_request *r, struct job_filter *f)
+{
+        static const char *const names[] = {"status",        "priority",       "type",
+                                            "created_after", "created_before", "q"};
+        struct err why = {0};
+        *f = (struct job_filter){.tenant = api_tenant(r)};
+        if (f->tenant == NULL)
+                return false;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                const char *value = http_query(r, names[i]);
+                if (value == NULL || job_filter_set(f, names[i], value, &why) == 0)
+                        continue;
+                http_problem(r, 400, "%s", why.text);
+                return false;
+        }
+        return true;
+}
+
 bool api_limit(struct http_request *r, int most, int *out)
 {
         int64_t limit = *out;

@@ -11,18 +11,19 @@
 #include "common/clients/control.h"
 #include "common/db/readers.h"
 #include "common/http/server.h"
-#include "status-store/acts_gauges.h"
-#include "status-store/claim_rules.h"
-#include "status-store/freshness.h"
+#include "status-store/acts/acts_gauges.h"
+#include "status-store/acts/unparker.h"
 #include "status-store/gauges.h"
+#include "status-store/jobs/job_filter.h"
+#include "status-store/jobs/waiters.h"
 #include "status-store/key_uses.h"
 #include "status-store/lane_counts.h"
-#include "status-store/markers.h"
-#include "status-store/provisioning.h"
-#include "status-store/schema.h"
-#include "status-store/token_counts.h"
-#include "status-store/unparker.h"
-#include "status-store/waiters.h"
+#include "status-store/projection/freshness.h"
+#include "status-store/projection/markers.h"
+#include "status-store/projection/schema.h"
+#include "status-store/provisioning/provisioning.h"
+#include "status-store/registry/claim_rules.h"
+#include "status-store/why/token_counts.h"
 
 struct operations;
 
@@ -70,6 +71,9 @@ bool api_authorize(void *owner, struct http_request *r, const struct http_route 
 const char *api_tenant(struct http_request *r);
 /* A number of the query, 1 to most; without it *out stays. False: 400 has been answered. */
 bool api_number(struct http_request *r, const char *name, int64_t most, int64_t *out);
+/* Reads the query parameters tenant, status, priority, type, created_after, created_before and q;
+ * those of words take several, separated by commas. False: answered with 400. */
+bool api_filter(struct http_request *r, struct job_filter *f);
 /* The query parameter `limit`, likewise. */
 bool api_limit(struct http_request *r, int most, int *out);
 /* Whether a change of the registry could be provisioned now; the primary only. */
@@ -99,7 +103,6 @@ typedef int api_write_fn(struct reader *r, const char *tenant, msec as_of, struc
                          struct err *e);
 /* Answers a request whose only parameter is `tenant`, with what `write` adds. */
 void api_answer_tenant(struct api *a, struct http_request *r, api_write_fn *write);
-
 /* Waits for a change of limits to be published. `status`: it is; 202: not yet. */
 int api_await(struct api *a, enum record_kind kind, const char *name, int status);
 

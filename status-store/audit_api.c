@@ -8,7 +8,7 @@
 
 #include "common/base/json_write.h"
 #include "status-store/api.h"
-#include "status-store/registry_audit.h"
+#include "status-store/registry/registry_audit.h"
 
 static void put(struct buffer *out, const char *name, const char *text)
 {

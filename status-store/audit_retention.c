@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/registry_audit.h"
+#include "status-store/registry/registry_audit.h"
 
 struct audit_retention {
         struct registry *registry;

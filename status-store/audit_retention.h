@@ -7,7 +7,7 @@
 
 #include <uv.h>
 
-#include "status-store/registry.h"
+#include "status-store/registry/registry.h"
 
 struct audit_retention;
 

@@ -7,12 +7,12 @@
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "common/model/job_members.h"
+#include "status-store/acts/registry_acts.h"
 #include "status-store/api.h"
-#include "status-store/handled.h"
-#include "status-store/lookup.h"
-#include "status-store/registry_acts.h"
+#include "status-store/jobs/lookup.h"
 #include "status-store/stats.h"
 #include "status-store/timeseries.h"
+#include "status-store/why/handled.h"
 
 enum {
         DELIVERIES_MAX = 256,

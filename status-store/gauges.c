@@ -10,9 +10,9 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/fold.h"
-#include "status-store/lookup.h"
-#include "status-store/registry_audit.h"
-#include "status-store/registry_claims.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/registry/registry_audit.h"
+#include "status-store/registry/registry_claims.h"
 
 enum { POSITION_GAUGES = 6 };
 

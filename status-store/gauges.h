@@ -7,9 +7,9 @@
 #include "common/db/readers.h"
 #include "common/http/server.h"
 #include "common/metrics/metrics.h"
-#include "status-store/claim_settler.h"
-#include "status-store/freshness.h"
-#include "status-store/schema.h"
+#include "status-store/projection/freshness.h"
+#include "status-store/projection/schema.h"
+#include "status-store/provisioning/claim_settler.h"
 
 struct gauges;
 

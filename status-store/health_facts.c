@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "status-store/registry_types.h"
+#include "status-store/registry/registry_types.h"
 
 static int add_tenant(void *owner, const struct tenant *t, struct err *e)
 {

@@ -7,7 +7,7 @@
 
 #include "common/clients/control.h"
 #include "common/doctor/facts.h"
-#include "status-store/registry.h"
+#include "status-store/registry/registry.h"
 
 /* facts: {0} on entry; the caller frees it in either case. */
 int health_facts_read(struct registry *r, struct control *c, struct doctor_facts *facts,

@@ -12,9 +12,9 @@
 #include "common/db/readers.h"
 #include "common/http/client.h"
 #include "common/metrics/metrics.h"
-#include "status-store/freshness.h"
-#include "status-store/provisioning.h"
-#include "status-store/registry.h"
+#include "status-store/projection/freshness.h"
+#include "status-store/provisioning/provisioning.h"
+#include "status-store/registry/registry.h"
 
 struct health_watch;
 

@@ -7,9 +7,9 @@
 #include "common/base/json_path.h"
 #include "common/base/json_scan.h"
 #include "common/doctor/work_checks.h"
-#include "status-store/handled.h"
-#include "status-store/lookup.h"
-#include "status-store/worker_view.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/why/handled.h"
+#include "status-store/why/worker_view.h"
 
 enum { NAMES_SHOWN = 10 };
 /* How long a lost worker is told of. */

@@ -6,7 +6,7 @@
 
 #include "common/db/readers.h"
 #include "common/doctor/findings.h"
-#include "status-store/freshness.h"
+#include "status-store/projection/freshness.h"
 
 /* Adds the findings. */
 int health_work_check(struct reader *r, const struct lag *lag, struct findings *f,

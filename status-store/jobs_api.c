@@ -5,8 +5,8 @@
 #include "common/http/mask_param.h"
 #include "common/http/problem.h"
 #include "status-store/api.h"
-#include "status-store/job_json.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/job_json.h"
+#include "status-store/jobs/lookup.h"
 #include "status-store/why_api.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "common/base/json_scan.h"
-#include "status-store/registry_keys.h"
+#include "status-store/registry/registry_keys.h"
 
 /* Each: 0, or the HTTP status to refuse with; then fault is filled. */
 

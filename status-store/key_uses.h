@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "status-store/registry_keys.h"
+#include "status-store/registry/registry_keys.h"
 
 struct key_uses;
 

@@ -6,8 +6,8 @@
 
 #include "common/http/mask_param.h"
 #include "status-store/api.h"
-#include "status-store/count.h"
-#include "status-store/list.h"
+#include "status-store/jobs/count.h"
+#include "status-store/jobs/list.h"
 
 static bool read_order(struct http_request *r, struct list_query *q)
 {
@@ -73,7 +73,7 @@ void jobs_list(void *owner, struct http_request *r)
         struct list_query q = {.view.mask = &mask, .limit = LIST_LIMIT_DEFAULT};
         bool counts = false;
         if (!http_query_only(r, allowed) || !mask_param_read(r, &mask) ||
-            !job_filter_read(r, &q.filter) || !read_order(r, &q) ||
+            !api_filter(r, &q.filter) || !read_order(r, &q) ||
             !api_limit(r, LIST_LIMIT_MAX, &q.limit) || !read_fields(r, &q.view) ||
             !read_count(r, &counts))
                 return;

@@ -3,7 +3,7 @@
  * lookup_api.c: GET /lookup of the internal API.
  */
 #include "status-store/api.h"
-#include "status-store/lookup_find.h"
+#include "status-store/jobs/lookup_find.h"
 
 static void answer_scan(struct api *a, struct http_request *r, const char *tenant,
                         const struct find_text *what)

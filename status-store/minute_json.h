@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "status-store/tally.h"
+#include "status-store/projection/tally.h"
 
 /* {"p50", "p95", "p99"}; null when nothing was counted. New reference. */
 json_t *percentiles_json(const struct histogram *h);

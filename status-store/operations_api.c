@@ -3,7 +3,7 @@
  * operations_api.c: the routes of operations on many jobs: previews, starts by token, progress,
  * abort. Only the primary serves them.
  */
-#include "status-store/operations.h"
+#include "status-store/acts/operations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #include "common/base/own.h"
 #include "common/http/mask_param.h"
 #include "common/http/problem.h"
+#include "status-store/acts/operation_json.h"
 #include "status-store/api.h"
-#include "status-store/operation_json.h"
 
 #define CURRENT_WAIT ((msec)4 * MSEC_SECOND) /* for the projection, before a preview */
 enum { LIST_DEFAULT = 50 };
@@ -162,7 +162,7 @@ static bool read_filter(struct http_request *r, enum operation_kind kind, struct
 {
         static const char *const allowed[] = {"tenant",        "status",         "type", "priority",
                                               "created_after", "created_before", "q",    NULL};
-        if (!http_query_only(r, allowed) || !job_filter_read(r, f))
+        if (!http_query_only(r, allowed) || !api_filter(r, f))
                 return false;
         const char *refused = operation_refuses(kind, f);
         if (refused != NULL)

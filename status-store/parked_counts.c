@@ -9,7 +9,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/registry_pauses.h"
+#include "status-store/registry/registry_pauses.h"
 
 #define COUNT_WAIT ((msec)300)
 

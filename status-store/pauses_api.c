@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "status-store/limit_json.h"
 #include "status-store/parked_counts.h"
-#include "status-store/registry_pauses.h"
+#include "status-store/registry/registry_pauses.h"
 
 /* Jobs of all tenants are counted for who asks about all. */
 static json_t *pause_json(const struct parked_count *p, const char *asker)

@@ -13,7 +13,7 @@
 #include "common/base/own.h"
 #include "status-store/api.h"
 #include "status-store/parked_counts.h"
-#include "status-store/waiting.h"
+#include "status-store/why/waiting.h"
 
 enum { QUEUES_DEFAULT = 50, QUEUES_MAX = 200 };
 #define COUNT_AGE ((msec)5 * MSEC_SECOND) /* counts of the broker are used so long */

@@ -6,7 +6,7 @@
 
 #include "common/base/log.h"
 #include "status-store/api.h"
-#include "status-store/registry_pauses.h"
+#include "status-store/registry/registry_pauses.h"
 
 /* Handles the result of registry_seen_…: a raised record must be published. */
 static void after_seen(struct api *a, int raised, const char *name, const struct err *why)

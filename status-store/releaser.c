@@ -5,7 +5,7 @@
 #include "status-store/releaser.h"
 
 #include "common/base/log.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 
 enum { LOOK_EVERY = 500 }; /* ms */
 

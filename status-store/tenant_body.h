@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "common/base/json_scan.h"
-#include "status-store/registry.h"
+#include "status-store/registry/registry.h"
 
 enum body_kind { BODY_NEW_TENANT, BODY_TENANT_CHANGE };
 

@@ -9,8 +9,8 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "status-store/api.h"
+#include "status-store/jobs/lookup.h"
 #include "status-store/key_list.h"
-#include "status-store/lookup.h"
 #include "status-store/tenant_body.h"
 
 enum {

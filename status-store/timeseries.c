@@ -9,7 +9,7 @@
 
 #include "common/base/own.h"
 #include "status-store/minute_json.h"
-#include "status-store/schema.h"
+#include "status-store/projection/schema.h"
 
 bool timeseries_step_is_valid(int64_t step)
 {

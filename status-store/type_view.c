@@ -12,8 +12,8 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "status-store/minute_json.h"
-#include "status-store/tally.h"
-#include "status-store/worker_view.h"
+#include "status-store/projection/tally.h"
+#include "status-store/why/worker_view.h"
 
 struct type_view *type_view_add(struct type_view **set, const char *name)
 {

@@ -9,8 +9,8 @@
 #include <uthash.h>
 
 #include "common/db/readers.h"
-#include "status-store/schema.h"
-#include "status-store/type_tally.h"
+#include "status-store/projection/schema.h"
+#include "status-store/projection/type_tally.h"
 
 enum { TYPE_HANDLERS_MAX = 20 };
 

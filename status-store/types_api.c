@@ -10,7 +10,7 @@
 #include "status-store/parked_counts.h"
 #include "status-store/type_body.h"
 #include "status-store/type_view.h"
-#include "status-store/waiting.h"
+#include "status-store/why/waiting.h"
 
 enum { TYPES_MAX = 1000 }; /* a page */
 

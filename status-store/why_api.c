@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "status-store/why_json.h"
+#include "status-store/why/why_json.h"
 
 bool why_read_query(struct http_request *r, struct why_asked *out)
 {

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "status-store/api.h"
-#include "status-store/why_facts.h"
+#include "status-store/why/why_facts.h"
 
 struct why_asked {
         struct api *api;

@@ -9,8 +9,8 @@
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "status-store/api.h"
-#include "status-store/handled.h"
-#include "status-store/worker_view.h"
+#include "status-store/why/handled.h"
+#include "status-store/why/worker_view.h"
 
 enum { WORKERS_MAX = 500 };
 /* How long a consumer is shown after its last record. */

@@ -30,6 +30,11 @@ COMMON = MIDDLE + ["common/db", "common/topology", "common/clients", "common/doc
 PROGRAMS = ["gateway", "consumer", "status-store", "dlx-monitor", "ui/cli"]
 for program in PROGRAMS:
     BELOW[program] = COMMON
+# What the status-store has and does, each over those before it. The routes, above them, are its top.
+STORE = ["registry", "projection", "jobs", "provisioning", "why", "acts"]
+for place, folder in enumerate(STORE):
+    BELOW["status-store/" + folder] = COMMON + ["status-store/" + below for below in STORE[:place]]
+BELOW["status-store"] = COMMON + ["status-store/" + folder for folder in STORE]
 # The consumer has programs of its own beside it, and what it runs handlers with knows nothing of
 # the rest. The plugin's contract is public.
 BELOW["consumer"] = COMMON + ["consumer/runner"]

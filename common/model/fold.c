@@ -383,6 +383,12 @@ bool job_row_is_to_be_cancelled(const struct job_row *row)
         return row->cancel.run != 0 && row->cancel.run == row->winner.run;
 }
 
+bool job_row_is_untold(const struct job_row *row)
+{
+        return row->status == STATUS_CANCELLED && row->reason == REASON_NONE &&
+               row->cancel.run < row->winner.run;
+}
+
 const struct job_facts *job_row_facts(const struct job_row *row)
 {
         static const struct job_facts none;

@@ -140,3 +140,5 @@ bool job_row_has_moved(const struct job_row *row, int64_t run, int64_t number, i
 bool job_row_ended_unrun(const struct job_row *row);
 /* Somebody wants it cancelled, in its last run. */
 bool job_row_is_to_be_cancelled(const struct job_row *row);
+/* A consumer ended it by a bulk mark, and the event that says who cancelled it is still missing. */
+bool job_row_is_untold(const struct job_row *row);

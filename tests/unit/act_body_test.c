@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "common/base/own.h"
-#include "status-store/act_body.h"
-#include "status-store/under_way.h"
+#include "status-store/acts/act_body.h"
+#include "status-store/acts/under_way.h"
 
 #define ID "0190aaaa-0000-7000-8000-000000000001"
 #define OTHER "0190aaaa-0000-7000-8000-000000000002"

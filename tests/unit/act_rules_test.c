@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
-#include "status-store/act_rules.h"
+#include "status-store/acts/act_rules.h"
 
 #define ID "0190aaaa-0000-7000-8000-000000000001"
 #define NOW ((msec)1800000000000)
@@ -152,7 +152,7 @@ static void who_set_a_bulk_mark_is_told(void **state)
         struct act_plan plan;
         (void)state;
         make(&row, 'c');
-        assert_true(act_is_untold(&row));
+        assert_true(job_row_is_untold(&row));
         act_judge(&row, &act, true, NOW, &plan);
         assert_int_equal(plan.refusal, ACT_ALLOWED);
         assert_int_equal(plan.kind, ACT_CANCEL);
@@ -163,7 +163,7 @@ static void who_set_a_bulk_mark_is_told(void **state)
         assert_true(plan.done);
         fold(&row, &by);
         assert_string_equal(row.act_by, "operation 1");
-        assert_false(act_is_untold(&row));
+        assert_false(job_row_is_untold(&row));
         act.marked = true;
         act_judge(&row, &act, true, NOW, &plan);
         assert_true(plan.done);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status-store/history.h"
+#include "status-store/projection/history.h"
 
 enum { NOW = 1700000000, MANY = 200, ROUNDS = 300 };
 

@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "status-store/list.h"
+#include "status-store/jobs/list.h"
 
 enum { BORN = 1700000000 };
 

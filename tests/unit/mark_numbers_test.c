@@ -4,7 +4,7 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/mark_numbers.h"
+#include "status-store/acts/mark_numbers.h"
 
 #define NOW ((msec)1764000000000)
 #define A_MS 1024 /* numbers */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/model/mark.h"
-#include "status-store/operation_rules.h"
+#include "status-store/acts/operation_rules.h"
 
 struct given {
         const char *name, *value;

@@ -11,7 +11,7 @@
 #include "common/amqp/properties.h"
 #include "common/base/json_write.h"
 #include "dlx-monitor/letter.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 #include "tests/unit/stored_text.h"
 
 /* `direct`: each submission is a message of its own in the stream. `packs`: told in packs.

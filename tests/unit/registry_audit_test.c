@@ -7,9 +7,9 @@
 
 #include <sqlite3.h>
 
-#include "status-store/registry_audit.h"
-#include "status-store/registry_keys.h"
-#include "status-store/registry_operations.h"
+#include "status-store/acts/registry_operations.h"
+#include "status-store/registry/registry_audit.h"
+#include "status-store/registry/registry_keys.h"
 
 enum { PAGE_MAX = 64 };
 #define NOW ((msec)1764000000000)

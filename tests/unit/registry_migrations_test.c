@@ -5,8 +5,8 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/registry_keys.h"
-#include "status-store/registry_types.h"
+#include "status-store/registry/registry_keys.h"
+#include "status-store/registry/registry_types.h"
 #include "tests/unit/stored_db.h"
 
 static char *new_registry_tables(void)

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/registry_pauses.h"
+#include "status-store/registry/registry_pauses.h"
 
 enum { PAUSES_MAX = 2 };
 

@@ -13,7 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/registry_keys.h"
+#include "status-store/registry/registry_keys.h"
 
 enum { TENANTS_MAX = 3 };
 

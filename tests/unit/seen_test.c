@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "common/base/own.h"
-#include "status-store/seen.h"
+#include "status-store/acts/seen.h"
 
 static size_t ask(struct seen *s, const char *const *workers, size_t count, int64_t mark,
                   const char *behind[SEEN_BEHIND_MAX])

@@ -7,9 +7,9 @@
 #include <pthread.h>
 
 #include "common/model/mark.h"
-#include "status-store/act_lines.h"
-#include "status-store/registry_acts.h"
-#include "status-store/registry_rows.h"
+#include "status-store/acts/act_lines.h"
+#include "status-store/acts/registry_acts.h"
+#include "status-store/registry/registry_rows.h"
 
 #define ID "0190aaaa-0000-7000-8000-000000000001"
 #define OTHER "0190aaaa-0000-7000-8000-000000000002"

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 
 static void a_plain_job_has_no_attempt_rows(void **state)
 {

@@ -5,8 +5,8 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/lookup.h"
-#include "status-store/retention.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/projection/retention.h"
 
 #define ID "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2"
 #define START ((msec)1700000000000)

@@ -5,9 +5,9 @@
  */
 #include "tests/unit/list_rig.h"
 
-#include "status-store/count.h"
-#include "status-store/job_runs.h"
-#include "status-store/list_walk.h"
+#include "status-store/jobs/count.h"
+#include "status-store/jobs/job_runs.h"
+#include "status-store/jobs/list_walk.h"
 
 static void filters_are_read(void **state)
 {

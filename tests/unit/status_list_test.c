@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "status-store/retention.h"
+#include "status-store/projection/retention.h"
 
 enum { TENANTS = 120 };
 

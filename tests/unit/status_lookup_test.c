@@ -4,10 +4,10 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/history.h"
-#include "status-store/lookup.h"
-#include "status-store/lookup_find.h"
-#include "status-store/retention.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/jobs/lookup_find.h"
+#include "status-store/projection/history.h"
+#include "status-store/projection/retention.h"
 
 #define AT ((msec)1700000000 * MSEC_SECOND)
 

@@ -4,8 +4,8 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/list.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/list.h"
+#include "status-store/jobs/lookup.h"
 
 #define ID "019ab697-e800-7000-8000-000000000001"
 #define AT ((msec)1764000000000)

@@ -8,7 +8,7 @@
 #include <dirent.h>
 
 #include "common/base/json_write.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 #include "tests/unit/stored_db.h"
 
 #define START ((msec)1764000000000)

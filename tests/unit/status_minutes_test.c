@@ -6,8 +6,8 @@
 
 #include <sys/stat.h>
 
-#include "status-store/minutes_kept.h"
-#include "status-store/tally.h"
+#include "status-store/projection/minutes_kept.h"
+#include "status-store/projection/tally.h"
 
 /* A number that a query of the database answers with. */
 static int64_t number(const struct rig *r, const char *sql)

@@ -6,8 +6,8 @@
 #include "tests/unit/status_rig.h"
 
 #include "common/db/readers.h"
-#include "status-store/lookup.h"
-#include "status-store/mark_readers.h"
+#include "status-store/acts/mark_readers.h"
+#include "status-store/jobs/lookup.h"
 
 #define ID "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2"
 #define START ((msec)1700000000000)

@@ -4,9 +4,9 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/registry_acts.h"
-#include "status-store/registry_operations.h"
-#include "status-store/registry_rows.h"
+#include "status-store/acts/registry_acts.h"
+#include "status-store/acts/registry_operations.h"
+#include "status-store/registry/registry_rows.h"
 
 #define ID "0190aaaa-0000-7000-8000-000000000001"
 #define OTHER "0190aaaa-0000-7000-8000-000000000002"

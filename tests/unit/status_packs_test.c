@@ -6,7 +6,7 @@
 #include "tests/unit/status_rig.h"
 
 #include "common/amqp/pack.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 
 #define START ((msec)1764000000000)
 

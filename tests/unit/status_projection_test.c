@@ -5,7 +5,7 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 #include "status-store/stats.h"
 
 enum { SEEDS = 60, JOBS = 4, HISTORY_MAX = 40, ORDERS = 3 };

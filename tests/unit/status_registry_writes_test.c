@@ -5,7 +5,7 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/registry_rows.h"
+#include "status-store/registry/registry_rows.h"
 #include "tests/unit/writer_rig.h"
 
 enum { ADDERS = 8, KEYS_EACH = 10 };

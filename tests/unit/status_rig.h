@@ -13,7 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/projection.h"
+#include "status-store/projection/projection.h"
 
 struct place {
         char folder[32], path[48];

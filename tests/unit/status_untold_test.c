@@ -5,9 +5,9 @@
  */
 #include "tests/unit/order_rig.h"
 
-#include "status-store/list.h"
-#include "status-store/lookup.h"
-#include "status-store/retention.h"
+#include "status-store/jobs/list.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/projection/retention.h"
 
 /* What the store answers, as text that the caller frees. */
 static char *answer(struct rig *r, int64_t attempt, msec as_of)

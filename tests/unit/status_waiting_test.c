@@ -4,7 +4,7 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/waiting.h"
+#include "status-store/why/waiting.h"
 
 /* The beginning of a minute ten minutes ago: older ones are not counted. */
 static msec t0;

@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-#include "status-store/lookup.h"
-#include "status-store/why_json.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/why/why_json.h"
 
 #define ID(n) "00000000-0000-4000-8000-0000000000" n
 

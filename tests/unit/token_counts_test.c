@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
-#include "status-store/token_counts.h"
+#include "status-store/why/token_counts.h"
 #include "tests/unit/unit.h"
 
 /* A link that answers when somebody waits, if it answers. */

@@ -3,7 +3,7 @@
  * unparker_test.c: what is taken from a parked queue, when it is published, and how its delivery is
  * settled. Fakes replace the links, the outbox and the registry; the test is the loop's thread.
  */
-#include "status-store/unparker.h"
+#include "status-store/acts/unparker.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * why_rules_test.c: facts, and the codes that they mean.
  */
 #include "common/model/record.h"
-#include "status-store/why_rules.h"
+#include "status-store/why/why_rules.h"
 #include "tests/unit/unit.h"
 
 enum { NOW = 1000000 };

@@ -6,7 +6,7 @@
 
 #include "common/base/own.h"
 #include "common/model/record.h"
-#include "status-store/worker_view.h"
+#include "status-store/why/worker_view.h"
 #include "tests/unit/unit.h"
 
 enum { NOW = 100000, OLD = NOW - 15000 };
