@@ -121,7 +121,7 @@ static int close_watch(void **state)
 static enum key_check use(struct key_watch *w, const char *id, int64_t v)
 {
         struct key_record k = {.v = v};
-        snprintf(k.id, sizeof(k.id), "%s", id);
+        (void)!bytes_to_text(bytes_of_text(id), k.id, sizeof(k.id));
         return key_watch_use(w, &k, "10.0.0.7");
 }
 

@@ -15,8 +15,8 @@
 #include "tests/unit/stored_text.h"
 
 /* `direct`: each submission is a message of its own in the stream. `packs`: told in packs.
- * `expiry`: some jobs expire. */
-static const char *const recordings[] = {"direct", "packs", "expiry"};
+ * `expiry`: some jobs expire. `acts`: some are cancelled, moved, run again, forgotten, parked. */
+static const char *const recordings[] = {"direct", "packs", "expiry", "acts"};
 
 enum {
         FIELDS = 5,
@@ -212,7 +212,7 @@ static void the_stream_gives_the_rows_that_were_shown(void **state)
 
 /* What a stream holds that only one of the recordings has. */
 struct forms {
-        unsigned packs, packed, doubts, rejected, hints, expiring, expired;
+        unsigned packs, packed, doubts, rejected, hints, expiring, expired, acts;
 };
 
 static void count_packed(void *owner, const struct message *m)
@@ -244,6 +244,9 @@ static void find_forms(const struct recording *recorded, struct forms *found)
                 }
                 found->rejected += has(m.body, "\"event\":\"rejected\"");
                 found->hints += has(m.body, "\"submitted_at\"");
+                found->acts += has(m.body, "\"event\":\"moved\"") +
+                               has(m.body, "\"event\":\"cancel_requested\"") +
+                               has(m.body, "\"event\":\"forgotten\"");
                 found->expired += has(m.body, "\"running\":false,\"reason\":\"expired\"");
         }
         assert_int_equal(skipped, 0);
@@ -272,6 +275,9 @@ static void each_recording_has_the_forms_of_its_version(void **state)
         assert_true(found[2].expiring > 0);
         /* In its delay queue, on arrival, and in the queue of a paused tenant. */
         assert_int_equal(found[2].expired, 3);
+        assert_int_equal(found[0].acts + found[1].acts + found[2].acts, 0);
+        /* A job was run now, one moved to later, one retried; one was stopped, one forgotten. */
+        assert_int_equal(found[3].acts, 5);
 }
 
 static const struct line *row_of(const struct recording *recorded, const char *id)
@@ -293,7 +299,8 @@ static const char *shown_text(json_t *row, const char *name)
         return text != NULL ? text : "";
 }
 
-/* What was delivered is the job that was shown. Another content, or a replay's, may be another. */
+/* What was delivered is the job that was shown. Another content, or a replay's, may be another; an
+ * act may have changed its priority. */
 static void assert_delivery(const struct recording *recorded, const struct job *job)
 {
         const struct line *line = row_of(recorded, job->id);
@@ -303,7 +310,9 @@ static void assert_delivery(const struct recording *recorded, const struct job *
                 return;
         json_t *row = parsed(line->field[3]);
         assert_string_equal(job->type, shown_text(row, "type"));
-        assert_string_equal(priority_name(job->priority), shown_text(row, "priority"));
+        bool before_act = job->copy == 0 && shown_text(row, "act_by")[0] != '\0';
+        if (!before_act)
+                assert_string_equal(priority_name(job->priority), shown_text(row, "priority"));
         assert_int_equal(job->max_retries, json_integer_value(json_object_get(row, "max_retries")));
         assert_true(job->run <= json_integer_value(json_object_get(row, "run")));
         json_decref(row);
