@@ -20,6 +20,7 @@ static const char *const recordings[] = {"direct", "packs", "expiry", "acts"};
 
 enum {
         FIELDS = 5,
+        STATIONS = 6,
         LINES_MAX = 4096,
         MALFORMED = 2, /* job messages of each recording that break the contract */
 };
@@ -335,7 +336,8 @@ static void assert_letter(const struct recording *recorded, const struct message
 
 static void assert_queued(const struct recording *recorded, unsigned stations[])
 {
-        static const char *const exchanges[] = {"jobs.", "delay.", "due", "work", "hold."};
+        static const char *const exchanges[STATIONS] = {"jobs.", "delay.", "due",
+                                                        "work",  "hold.",  "parked"};
         const struct job_limits limits = {.payload_max = JOB_PAYLOAD_MAX_DEFAULT};
         unsigned refused = 0;
 
@@ -360,15 +362,18 @@ static void assert_queued(const struct recording *recorded, unsigned stations[])
 
 static void what_queues_hold_is_decoded_and_archived(void **state)
 {
-        /* jobs.*, delay.*, due, work, hold.* */
-        static const bool want[COUNT(recordings)][5] = {{true, true, true, false, false},
-                                                        {true, true, true, true, true},
-                                                        {true, true, true, true, true}};
+        /* jobs.*, delay.*, due, work, hold.*, parked* */
+        static const bool want[COUNT(recordings)][STATIONS] = {
+                {true, true, true, false, false, false},
+                {true, true, true, true, true, false},
+                {true, true, true, true, true, false},
+                {true, true, true, true, true, true},
+        };
 
         (void)state;
         for (size_t i = 0; i < COUNT(recordings); i++) {
                 struct recording recorded;
-                unsigned stations[5] = {0};
+                unsigned stations[STATIONS] = {0};
                 recording_open(&recorded, recordings[i]);
                 assert_queued(&recorded, stations);
                 for (size_t j = 0; j < COUNT(stations); j++)
