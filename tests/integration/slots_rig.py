@@ -68,10 +68,14 @@ class Limited:
             until(lambda c=consumer: told in c.log(), 20, f"{consumer.name} has the record of {tenant}")
 
     def submit(self, tenant, count, seconds, lane="medium", type="job"):
+        return self.submit_each(tenant, [seconds] * count, lane, type)
+
+    def submit_each(self, tenant, durations, lane="medium", type="job"):
+        """A job of each duration, so quickly that they wait for each other."""
         with self.whole.tenant(tenant, amqp_login=True).pika() as connection:
             channel = connection.channel()
             return [publish(channel, tenant, type, f"{seconds}\n".encode(), lane=lane)
-                    for _ in range(count)]
+                    for seconds in durations]
 
     def free(self, tenant, version=None):
         """Tokens in the queue, exactly."""

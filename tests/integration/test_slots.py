@@ -24,8 +24,7 @@ def start(make_warren, consumers=1, on_link_loss="finish", tenants=("acme",), **
 def test_never_more_at_once(make_warren, consumers, limit):
     limited = start(make_warren, consumers)
     limited.limit("acme", limit)
-    durations = [random.choice((0.01, 0.05, 0.1, 0.2)) for _ in range(80)]
-    ids = [id for seconds in durations for id in limited.submit("acme", 1, seconds)]
+    ids = limited.submit_each("acme", [random.choice((0.01, 0.05, 0.1, 0.2)) for _ in range(80)])
     runs = limited.await_ended(ids)
     assert most_at_once(runs) == limit
     assert len([line for line in runs if line.start]) == len(ids)
