@@ -194,20 +194,29 @@ static void handle_act(struct gateway *g, struct http_request *r, const char *wh
         buffer_fini(&f.query);
 }
 
+/* A logout ends the session of a cookie: a key in the header has none. */
+static void read_logout(struct gateway *g, struct http_request *r, struct facts *f)
+{
+        struct caller caller = {0};
+
+        if (access_of(g, r, 0, &caller) == ACCESS_GRANTED && caller.session_ends != 0)
+                set_caller(f, caller.key, caller.tenant);
+}
+
 /* One that nobody was let in by, and that names no key that there is, or came too soon after
  * another, says nothing. */
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
                          http_handler *handle)
 {
         struct facts f = {.what = what};
-        struct caller caller = {0};
         AUTO_BUFFER line = {0};
         struct audit_act act;
 
         handle(g, r);
-        read_login(g, r, &f);
-        if (f.by[0] == '\0' && access_of(g, r, 0, &caller) == ACCESS_GRANTED)
-                set_caller(&f, caller.key, caller.tenant);
+        if (strcmp(http_method(r), "DELETE") == 0)
+                read_logout(g, r, &f);
+        else
+                read_login(g, r, &f);
         int status = http_status(r);
         if (f.by[0] == '\0' || (status >= 400 && status != 401))
                 return;

@@ -237,6 +237,19 @@ def test_login(warren):
     assert len(acts(warren.admin, what="session.begin")) == count
 
 
+def test_logout(warren):
+    """Of a session. A key in the header has none, so that it cannot fill the audit."""
+    warren.tenant("acme")
+    api = warren.tenant("acme").api
+    own = {"X-Warren": "1"}
+    assert api.request("DELETE", "/session", headers=own).status_code == 204
+    cookie = api.request("POST", "/session", json={"key": api.key}).headers["Set-Cookie"].split(";")[0]
+    ended = warren.anonymous().request("DELETE", "/session", headers={**own, "Cookie": cookie})
+    assert ended.status_code == 204
+    assert one_act(warren.admin, what="session.end", by=key_id(api))["status"] == 204
+    assert len(acts(warren.admin, what="session.end", by=key_id(api))) == 1
+
+
 def test_command(warren, tmp_path):
     warren.tenant("acme")
     one_act(warren.admin, what="tenant.create", tenant="acme")
