@@ -80,17 +80,18 @@ static bool is_tenant(const char *name)
         return name != NULL && tenant_name_is_valid(bytes_of_text(name));
 }
 
-/* Of the path, else the caller's own, else that of the query. */
+/* The caller's own: what a tenant's key asks of another tenant is its own act, which the other does
+ * not see. An admin key's: of the path, else that of the query. */
 static void set_tenant(struct http_request *r, struct facts *f)
 {
         const char *of_path =
                 strstr(http_matched(r)->pattern, "{t}") != NULL ? http_param(r, "t") : NULL;
         const char *named = http_query(r, "tenant");
 
-        if (is_tenant(of_path))
-                snprintf(f->tenant, sizeof(f->tenant), "%s", of_path);
-        else if (f->key_tenant[0] != '\0')
+        if (f->key_tenant[0] != '\0')
                 snprintf(f->tenant, sizeof(f->tenant), "%s", f->key_tenant);
+        else if (is_tenant(of_path))
+                snprintf(f->tenant, sizeof(f->tenant), "%s", of_path);
         else if (is_tenant(named))
                 snprintf(f->tenant, sizeof(f->tenant), "%s", named);
 }

@@ -216,6 +216,16 @@ def test_tenant_view(warren):
         assert operator.request("GET", f"/audit?{trick}").status_code == 400
 
 
+def test_an_act_on_another_tenant_is_the_callers(warren):
+    """A tenant cannot write into the audit that another one sees."""
+    victim = new_key(warren, "other", "read", "operate")
+    operator = new_key(warren, "acme", "read", "operate")
+    assert operator.request("POST", "/tenants/other/pause", json={}).status_code == 404
+    act = one_act(warren.admin, what="tenant.pause", by=key_id(operator))
+    assert act["tenant"] == "acme" and act["target"] == "tenant/other"
+    assert acts(victim, what="tenant.pause") == []
+
+
 def test_login(warren):
     """One that is let in, one with a wrong secret; one that names no key that there is is not recorded."""
     key = warren.admin.key
