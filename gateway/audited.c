@@ -47,8 +47,8 @@ static bool body_text(const struct http_request *r, const char *member, char *ou
         return v.kind == SCAN_OBJECT && scan_find(v, member, &v) && json_copy_text(v, out, size);
 }
 
-/* The key that a login gives, if there is one of that id: else anybody could fill the audit. Its
- * tenant counts when the login was let in. */
+/* The key that a login gives, if there is one of that id: else anybody could fill the audit. Who
+ * was not let in has only claimed to be it, so that it is what was acted on. */
 static void read_login(struct gateway *g, const struct http_request *r, struct facts *f)
 {
         char text[KEY_TEXT_SIZE] = "", id[KEY_ID_SIZE], secret[KEY_SECRET_SIZE];
@@ -56,8 +56,11 @@ static void read_login(struct gateway *g, const struct http_request *r, struct f
 
         if (!body_text(r, "key", text, sizeof(text)) || !api_key_split(text, id, secret))
                 return;
-        if (control_key(g->control, id, &record))
-                set_caller(f, id, http_status(r) < 400 ? record.tenant : "");
+        bool is_known = control_key(g->control, id, &record);
+        if (is_known && http_status(r) < 400)
+                set_caller(f, id, record.tenant);
+        else if (is_known)
+                snprintf(f->target, sizeof(f->target), "key/%s", id);
         OPENSSL_cleanse(secret, sizeof(secret));
         OPENSSL_cleanse(text, sizeof(text));
 }
@@ -219,10 +222,11 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
         else
                 read_login(g, r, &f);
         int status = http_status(r);
-        if (f.by[0] == '\0' || (status >= 400 && status != 401))
+        if ((f.by[0] == '\0' && f.target[0] == '\0') || (status >= 400 && status != 401))
                 return;
         set_tenant(r, &f);
-        set_target(r, &f);
+        if (f.target[0] == '\0')
+                set_target(r, &f);
         write_act(g, r, &f, &act, &line);
         audit_line_end(&act, clock_wall(), status, NULL, &line);
         audit_note(g->audit, buffer_bytes(&line));

@@ -79,6 +79,23 @@ static bool read_by(struct http_request *r, struct audit_filter *f)
         return read_text(r, "by", is_id ? "key " : "", f->by);
 }
 
+/* An id in upper case is that of the act too. */
+static bool read_target(struct http_request *r, struct audit_filter *f)
+{
+        static const char *const kinds[] = {"job/", "letter/", "operation/"};
+        char id[UUID_SIZE];
+
+        if (!read_text(r, "target", "", f->target))
+                return false;
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                size_t length = strlen(kinds[i]);
+                if (strncmp(f->target, kinds[i], length) == 0 &&
+                    uuid_parse(bytes_of_text(f->target + length), id))
+                        snprintf(f->target, sizeof(f->target), "%s%s", kinds[i], id);
+        }
+        return true;
+}
+
 /* view=tenant: a gateway asks for a key of that tenant. */
 static bool read_view(struct http_request *r, struct audit_filter *f)
 {
@@ -107,7 +124,7 @@ static bool read_filter(struct http_request *r, struct audit_filter *f)
         if (strcmp(tenant, "*") != 0)
                 snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
         return read_view(r, f) && read_by(r, f) && read_text(r, "what", "", f->what) &&
-               read_text(r, "target", "", f->target) && read_time(r, "after", &f->after) &&
+               read_target(r, f) && read_time(r, "after", &f->after) &&
                read_time(r, "before", &f->before) &&
                api_number(r, "limit", AUDIT_LIMIT_MAX, &f->limit) &&
                api_number(r, "cursor", INT64_MAX, &f->cursor);

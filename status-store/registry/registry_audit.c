@@ -254,7 +254,8 @@ static void hide_others(const struct audit_filter *f, struct audit_row *row)
 {
         if (!f->is_tenants || strcmp(row->key_tenant, f->tenant) == 0)
                 return;
-        snprintf(row->by, sizeof(row->by), "operator");
+        if (row->by[0] != '\0')
+                snprintf(row->by, sizeof(row->by), "operator");
         row->key_name[0] = row->key_tenant[0] = row->origin[0] = '\0';
 }
 

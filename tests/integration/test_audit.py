@@ -113,8 +113,9 @@ def test_never_a_payload(warren):
 def test_an_operators_act_on_a_job_is_the_tenants(warren):
     """An admin key names no tenant; the primary knows whose job it is."""
     id = warren.tenant("acme").api.run("echo", 1)["id"]
-    warren.admin.request("POST", f"/jobs/{id}/cancel", json={})
+    warren.admin.request("POST", f"/jobs/{id.upper()}/cancel", json={})
     assert one_act(warren.admin, target=f"job/{id}", tenant="acme")["what"] == "job.cancel"
+    assert acts(warren.admin, target=f"job/{id.upper()}")
 
 
 def test_an_operators_act_on_a_letter_or_an_operation_is_the_tenants(warren):
@@ -236,7 +237,8 @@ def test_login(warren):
     wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert warren.anonymous().request("POST", "/session", json={"key": wrong}).status_code == 401
     failed = until(lambda: [a for a in acts(warren.admin, what="session.begin") if a["status"] == 401], 30, "it")
-    assert failed[0]["by"] == f"key {key_id(warren.admin)}" and failed[0]["detail"] is None
+    assert failed[0]["target"] == f"key/{key_id(warren.admin)}" and failed[0]["detail"] is None
+    assert failed[0]["by"] is None and failed[0]["key_name"] is None  # it was somebody else
     count = len(acts(warren.admin, what="session.begin"))
     unknown = key.replace(key_id(warren.admin), "zzzzzzzz")
     for nobodys in ("nonsense", unknown):

@@ -315,6 +315,10 @@ static void a_tenant_sees_its_own(void **state)
         p = page_of(*state,
                     (struct audit_filter){.tenant = "acme", .is_tenants = true, .target = "job/y"});
         assert_int_equal(p.count, 0);
+        /* A login that failed was nobody's whom one knows. */
+        add(*state, ACT("5", "", "\"what\":\"session.begin\",\"tenant\":\"acme\""));
+        p = page_of(*state, (struct audit_filter){.tenant = "acme", .is_tenants = true});
+        assert_string_equal(p.rows[0].by, "");
 }
 
 static void rows_cannot_be_changed(void **state)
