@@ -53,6 +53,7 @@ struct api {
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */
         struct api_places scans;           /* of table `finds`, or of all ids */
+        struct api_places audits;          /* pages of the audit: acts need the registry too */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;

@@ -10,6 +10,9 @@
 #include "status-store/api.h"
 #include "status-store/registry/registry_audit.h"
 
+/* For one page, so that a rare act is looked for in several. */
+#define LOOK_TIME ((msec)2 * MSEC_SECOND)
+
 static void put(struct buffer *out, const char *name, const char *text)
 {
         json_put_text_or_null(out, name, bytes_of_text(text));
@@ -141,6 +144,10 @@ void audit_list(void *owner, struct http_request *r)
 
         if (!api_is_primary(a, r) || !read_filter(r, &filter))
                 return;
+        AUTO_PLACE *place = api_take_place(&a->audits, r);
+        if (place == NULL)
+                return;
+        filter.deadline = clock_mono() + LOOK_TIME;
         json_begin_array(&members, "acts");
         if (registry_audit_each(a->registry, &filter, write_act, &members, &next, &why) != 0) {
                 http_problem_err(r, &why);
