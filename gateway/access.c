@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/http/problem.h"
 #include "gateway/core.h"
@@ -126,6 +127,15 @@ static bool tenant_is_gone(struct gateway *g, const struct caller *c)
         return c->tenant[0] != '\0' && !control_tenant(g->control, c->tenant, &t);
 }
 
+static void find_origin(struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE])
+{
+        if (!origin_address(g->settings->trusted_proxies, r, out) &&
+            !atomic_exchange(&g->told_of_proxy, true))
+                LOG_WARN("the last word of a proxy's X-Forwarded-For is no IP address: the proxy's "
+                         "own address is recorded",
+                         log_text("proxy", http_peer(r)));
+}
+
 /* Whether the key is in force still, and notes its use. */
 static enum access check_use(struct gateway *g, const struct http_request *r,
                              const struct key_record *k, const struct caller *c)
@@ -134,7 +144,7 @@ static enum access check_use(struct gateway *g, const struct http_request *r,
 
         if (tenant_is_gone(g, c))
                 return ACCESS_WRONG;
-        origin_address(g->settings->trusted_proxies, r, from);
+        find_origin(g, r, from);
         switch (key_watch_use(g->key_watch, k, from)) {
         case KEY_CHECKED:
                 return ACCESS_GRANTED;

@@ -121,7 +121,7 @@ static struct bytes without_ampersand(const struct buffer *query)
 static void write_act(struct gateway *g, struct http_request *r, struct facts *f,
                       struct audit_act *act, struct buffer *line)
 {
-        origin_address(g->settings->trusted_proxies, r, f->origin);
+        (void)origin_address(g->settings->trusted_proxies, r, f->origin);
         *act = (struct audit_act){.at = clock_wall(),
                                   .by = f->by,
                                   .key_tenant = f->key_tenant,

@@ -76,5 +76,6 @@ struct gateway {
         bool finishing; /* drain_work has not ended */
         /* any thread */
         atomic_bool draining;
-        atomic_int waiting; /* requests with ?wait */
+        atomic_int waiting;        /* requests with ?wait */
+        atomic_bool told_of_proxy; /* that its X-Forwarded-For is not understood */
 };
