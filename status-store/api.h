@@ -77,6 +77,8 @@ bool api_number(struct http_request *r, const char *name, int64_t most, int64_t 
 bool api_filter(struct http_request *r, struct job_filter *f);
 /* The query parameter `limit`, likewise. */
 bool api_limit(struct http_request *r, int most, int *out);
+/* The request has no body, or an object without members. False: answered. */
+bool api_body_is_empty(struct http_request *r);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
 /* False: answered with 503. */

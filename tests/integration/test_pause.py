@@ -158,6 +158,18 @@ def test_who_may(warren):
             assert answer.status_code == status, (path, verb, answer.text)
 
 
+def test_bodies_are_not_ignored(warren):
+    json = {"Content-Type": "application/json"}
+    for api, path in [(warren.api, "tenants/acme"), (warren.admin, "tenants/acme"), (warren.api, "types/idle.body")]:
+        for body, headers, status in [("x", json, 400), ('{"until": 1}', json, 422), ('{"a": 1, "a": 1}', json, 422),
+                                      ("{}", {"Content-Type": "text/plain"}, 415)]:
+            for verb in ("pause", "resume"):
+                answer = api.request("POST", f"/{path}/{verb}", data=body, headers=headers)
+                assert answer.status_code == status, (path, verb, body, answer.text)
+    assert ("idle.body", "acme") not in pauses_of(warren.admin)
+    assert warren.api.request("POST", "/tenants/acme/resume", json={}).status_code == 202
+
+
 def test_it_is_set_and_ended_once(warren):
     pause(warren, "idle.type")
     first = latest(warren, "pause", "type:idle.type")
