@@ -93,16 +93,23 @@ static bool refuse_page(struct http_request *r)
 
 bool access_answer(struct gateway *g, struct http_request *r, enum access access)
 {
+        bool several;
+
         switch (access) {
         case ACCESS_GRANTED:
                 return true;
         case ACCESS_NO_KEY:
                 return refuse_key(r, "an API key is required: Authorization: Bearer wk_...");
+        case ACCESS_TWO:
+                return refuse_key(r, "the browser sends two cookies of a session: one was set for "
+                                     "another path or domain. Delete this site's cookies, then "
+                                     "log in");
         case ACCESS_NO_FORM:
                 return refuse_key(r, "this is no API key: one is wk_, 8 characters, _ and 43 "
                                      "characters. Was all of it copied?");
         case ACCESS_WRONG:
-                if (session_cookie_read(g, r) != NULL && http_header(r, "Authorization") == NULL)
+                if (session_cookie_read(g, r, &several) != NULL &&
+                    http_header(r, "Authorization") == NULL)
                         session_cookie_clear(g, r);
                 return refuse_key(r, "this API key is unknown, expired or revoked");
         case ACCESS_NO_SCOPE:
@@ -194,11 +201,12 @@ static bool changes(const struct http_request *r)
 static enum access judge_session(struct gateway *g, struct http_request *r, unsigned needed,
                                  struct key_record *record, struct caller *out)
 {
-        const char *text = session_cookie_read(g, r);
+        bool several;
+        const char *text = session_cookie_read(g, r, &several);
         struct session s;
 
         if (text == NULL)
-                return ACCESS_NO_KEY;
+                return several ? ACCESS_TWO : ACCESS_NO_KEY;
         if (!session_parse(text, &s) || !control_key(g->control, s.key, record) ||
             !session_is_valid(text, &s, record, &g->session_secret, clock_wall()))
                 return ACCESS_WRONG;
