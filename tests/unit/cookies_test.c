@@ -4,6 +4,8 @@
  */
 #include "common/http/cookies.h"
 
+#include <string.h>
+
 #include "tests/unit/unit.h"
 
 static void each_cookie_is_found_once(void **state)
@@ -11,7 +13,6 @@ static void each_cookie_is_found_once(void **state)
         static const struct {
                 const char *headers[3];
                 const char *name, *want; /* NULL: none */
-                bool several;
         } rows[] = {
                 {{NULL}, "warren", NULL},
                 {{""}, "warren", NULL},
@@ -27,9 +28,9 @@ static void each_cookie_is_found_once(void **state)
                 {{"warrens=1; awarren=2; __Host-warren=3"}, "warren", NULL},
                 {{"warren =1"}, "warren", NULL},
                 {{"; ; =; warren=1"}, "warren", "1"},
-                {{"warren=1; warren=2"}, "warren", NULL, true},
-                {{"warren=1; warren=1"}, "warren", NULL, true},
-                {{"warren=1", "warren=2"}, "warren", NULL, true},
+                {{"two=1; two=2"}, "two", NULL},
+                {{"two=1; two=1"}, "two", NULL},
+                {{"two=1", "two=2"}, "two", NULL},
                 {{"x=2", "warren=1"}, "warren", "1"},
         };
 
@@ -41,7 +42,7 @@ static void each_cookie_is_found_once(void **state)
                 cookies_read(&c);
                 bool several;
                 const char *got = cookies_find(&c, rows[i].name, &several);
-                assert_int_equal(several, rows[i].several);
+                assert_int_equal(several, strstr(rows[i].name, "two") != NULL);
                 if (rows[i].want == NULL)
                         assert_null(got);
                 else
