@@ -4,6 +4,7 @@
  */
 #include "gateway/audited.h"
 
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,6 +173,32 @@ void audited_note_answer(struct http_request *r, struct bytes answer)
                 audit_outcome_read(caller->act->what, answer, &caller->act->outcome);
 }
 
+/* One tenant must not fill the audit. */
+static struct allowance take_turn(struct gateway *g, const char *tenant)
+{
+        enum { BURST = 4, ADMINS = 10 };
+        int64_t rate = g->settings->acts_rate * (tenant[0] == '\0' ? ADMINS : 1);
+        struct tenant_record t = {
+                .rate_count = rate, .rate_per = MSEC_SECOND, .burst = BURST * rate};
+
+        snprintf(t.name, sizeof(t.name), "%s", tenant);
+        return limiter_take(g->acts_limiter, &t, clock_mono(), BUCKET_TAKE);
+}
+
+/* False: answered. */
+static bool may_act(struct gateway *g, struct http_request *r)
+{
+        const char *tenant = access_caller(r)->tenant;
+        struct allowance a = take_turn(g, tenant);
+
+        if (a.granted)
+                return true;
+        http_add_header(r, "Retry-After", "%" PRId64, (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
+        http_problem(r, 429, "too many administrative acts of %s (setting acts_rate)",
+                     tenant[0] != '\0' ? tenant : "admin keys");
+        return false;
+}
+
 static void handle_act(struct gateway *g, struct http_request *r, const char *what, unsigned flags,
                        http_handler *handle)
 {
@@ -182,6 +209,8 @@ static void handle_act(struct gateway *g, struct http_request *r, const char *wh
         struct audit_act act;
         struct err e = {0};
 
+        if (!may_act(g, r))
+                return;
         set_caller(&f, access_caller(r)->key, access_caller(r)->tenant);
         set_tenant(r, &f);
         set_target(r, &f);
@@ -208,7 +237,7 @@ static void read_logout(struct gateway *g, struct http_request *r, struct facts 
 }
 
 /* One that nobody was let in by, and that names no key that there is, or came too soon after
- * another, says nothing. */
+ * another, says nothing. Of a key that logs in faster than it may act, some are enough. */
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
                          http_handler *handle)
 {
@@ -223,6 +252,8 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
                 read_login(g, r, &f);
         int status = http_status(r);
         if ((f.by[0] == '\0' && f.target[0] == '\0') || (status >= 400 && status != 401))
+                return;
+        if (f.by[0] != '\0' && !take_turn(g, f.key_tenant).granted)
                 return;
         set_tenant(r, &f);
         if (f.target[0] == '\0')

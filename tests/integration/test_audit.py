@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from cli_rig import Cli
+from harness.api import Api
 from harness.broker import ROOT
 from harness.until import until
 
@@ -260,6 +261,22 @@ def test_logout(warren):
     assert ended.status_code == 204
     assert one_act(warren.admin, what="session.end", by=key_id(api))["status"] == 204
     assert len(acts(warren.admin, what="session.end", by=key_id(api))) == 1
+
+
+def test_acts_have_a_rate(warren):
+    """One tenant cannot fill the audit, and does not take the turns of others."""
+    operator = new_key(warren, "hasty", "read", "operate")
+    gateway = warren.add_gateway(acts_rate=1)
+    hasty = Api(f"http://127.0.0.1:{gateway.port}", operator.key)
+    until(lambda: hasty.request("GET", "/pauses").status_code == 200, 30, "the key is known")
+    answers = [hasty.request("POST", f"/jobs/{uuid.uuid4()}/cancel", json={}) for _ in range(8)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert [answer.status_code for answer in answers[:4]] == [404] * 4 and refused
+    assert refused[0].headers["Retry-After"] == "1" and "acts_rate" in refused[0].json()["detail"]
+    admin = Api(hasty.url, warren.admin.key)
+    assert admin.request("POST", "/tenants/hasty/resume", json={}).status_code == 202
+    one_act(warren.admin, what="tenant.resume", tenant="hasty")
+    assert len(acts(warren.admin, by=key_id(operator))) == 8 - len(refused)
 
 
 def test_command(warren, tmp_path):
