@@ -134,7 +134,6 @@ static const struct {
 } makers[] = {
         {"key.", "", "id", "key"},
         {"jobs.", "preview", "token", "operation"}, /* the operation's id, once it is started */
-        {"jobs.", "operation", "id", "operation"},
 };
 
 static void read_made(const char *what, struct scan_value answer, char out[AUDIT_TARGET_SIZE])

@@ -17,11 +17,11 @@
 #include "gateway/origin.h"
 #include "gateway/path_param.h"
 
-enum { BY_SIZE = KEY_ID_SIZE + 8 };
+enum { BY_SIZE = KEY_ID_SIZE + 8, ACT_NAME_SIZE = 32 };
 
 /* Texts that an act borrows. */
 struct facts {
-        const char *what;
+        char what[ACT_NAME_SIZE];
         unsigned flags;
         char by[BY_SIZE];
         char key_tenant[TENANT_SIZE], tenant[TENANT_SIZE];
@@ -114,6 +114,19 @@ static void set_target(struct http_request *r, struct facts *f)
         snprintf(f->tenant, sizeof(f->tenant), "%s", made);
 }
 
+/* A token is masked in a record: it is the id of the operation that it starts. */
+static void tell_start_from_preview(const struct http_request *r, struct facts *f)
+{
+        char token[UUID_SIZE] = "", id[UUID_SIZE];
+
+        if (body_text(r, "token", token, sizeof(token)) && uuid_parse(bytes_of_text(token), id)) {
+                snprintf(f->target, sizeof(f->target), "operation/%s", id);
+                f->flags &= ~(unsigned)AUDIT_BODY;
+        } else {
+                strncat(f->what, ".preview", sizeof(f->what) - strlen(f->what) - 1);
+        }
+}
+
 static struct bytes without_ampersand(const struct buffer *query)
 {
         return query->length > 0 ? bytes_of(query->data + 1, query->length - 1) : (struct bytes){0};
@@ -202,7 +215,7 @@ static bool may_act(struct gateway *g, struct http_request *r)
 static void handle_act(struct gateway *g, struct http_request *r, const char *what, unsigned flags,
                        http_handler *handle)
 {
-        struct facts f = {.what = what, .flags = flags};
+        struct facts f = {.flags = flags};
         struct act_answer answer = {.what = what};
         struct caller *caller = http_context(r);
         AUTO_BUFFER line = {0};
@@ -211,9 +224,12 @@ static void handle_act(struct gateway *g, struct http_request *r, const char *wh
 
         if (!may_act(g, r))
                 return;
+        snprintf(f.what, sizeof(f.what), "%s", what);
         set_caller(&f, access_caller(r)->key, access_caller(r)->tenant);
         set_tenant(r, &f);
         set_target(r, &f);
+        if ((flags & AUDIT_PREVIEW) != 0)
+                tell_start_from_preview(r, &f);
         http_query_write(r, NULL, &f.query);
         write_act(g, r, &f, &act, &line);
         if (audit_begin(g->audit, buffer_bytes(&line), &e) == 0) {
@@ -241,10 +257,11 @@ static void read_logout(struct gateway *g, struct http_request *r, struct facts 
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
                          http_handler *handle)
 {
-        struct facts f = {.what = what};
+        struct facts f = {.flags = 0};
         AUTO_BUFFER line = {0};
         struct audit_act act;
 
+        snprintf(f.what, sizeof(f.what), "%s", what);
         handle(g, r);
         if (strcmp(http_method(r), "DELETE") == 0)
                 read_logout(g, r, &f);

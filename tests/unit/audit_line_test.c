@@ -77,7 +77,7 @@ static const struct {
         {"key.revoke", "", "", ""},
         {"jobs.cancel", "{\"preview\":{\"token\":\"" ID "\"},\"as_of\":\"x\"}", "operation/" ID,
          ""},
-        {"jobs.run_now", "{\"operation\":{\"id\":\"" ID "\"}}", "operation/" ID, ""},
+        {"jobs.run_now", "{\"operation\":{\"id\":\"" ID "\"}}", "", ""}, /* it is the target */
         {"letter.requeue", "{\"id\":\"" ID "\",\"tenant\":\"acme\",\"run\":2}", "", "acme"},
         {"letter.requeue", "{\"tenant\":\"No Tenant\"}", "", ""},
         {"tenant.create", "{\"tenant\":{\"name\":\"acme\"}}", "", ""},
