@@ -103,7 +103,7 @@ def test_the_audit_needs_operate(service, warren):
     service.answers["GET", "/api/v1/audit"] = (403, {"status": 403, "title": "Forbidden",
                                                      "detail": "this API key does not have the scope for that"})
     refused = warren("audit")
-    assert refused.returncode == EXIT["not_allowed"] and "needs the scope 'operate'" in refused.stderr
+    assert refused.returncode == EXIT["not allowed"] and "needs the scope 'operate'" in refused.stderr
 
 
 def test_why_is_shown(service, warren):
