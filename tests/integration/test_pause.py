@@ -161,7 +161,7 @@ def test_who_may(warren):
 def test_bodies_are_not_ignored(warren):
     json = {"Content-Type": "application/json"}
     for api, path in [(warren.api, "tenants/acme"), (warren.admin, "tenants/acme"), (warren.api, "types/idle.body")]:
-        for body, headers, status in [("x", json, 400), ('{"until": 1}', json, 422), ('{"a": 1, "a": 1}', json, 422),
+        for body, headers, status in [("x", json, 400), ('{"until": 1}', json, 422), ('{"a": 1, "a": 1}', json, 400),
                                       ("{}", {"Content-Type": "text/plain"}, 415)]:
             for verb in ("pause", "resume"):
                 answer = api.request("POST", f"/{path}/{verb}", data=body, headers=headers)
