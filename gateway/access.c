@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/http/problem.h"
 #include "gateway/core.h"
@@ -92,16 +93,23 @@ static bool refuse_page(struct http_request *r)
 
 bool access_answer(struct gateway *g, struct http_request *r, enum access access)
 {
+        bool several;
+
         switch (access) {
         case ACCESS_GRANTED:
                 return true;
         case ACCESS_NO_KEY:
                 return refuse_key(r, "an API key is required: Authorization: Bearer wk_...");
+        case ACCESS_TWO:
+                return refuse_key(r, "the browser sends two cookies of a session: one was set for "
+                                     "another path or domain. Delete this site's cookies, then "
+                                     "log in");
         case ACCESS_NO_FORM:
                 return refuse_key(r, "this is no API key: one is wk_, 8 characters, _ and 43 "
                                      "characters. Was all of it copied?");
         case ACCESS_WRONG:
-                if (session_cookie_read(g, r) != NULL && http_header(r, "Authorization") == NULL)
+                if (session_cookie_read(g, r, &several) != NULL &&
+                    http_header(r, "Authorization") == NULL)
                         session_cookie_clear(g, r);
                 return refuse_key(r, "this API key is unknown, expired or revoked");
         case ACCESS_NO_SCOPE:
@@ -126,6 +134,15 @@ static bool tenant_is_gone(struct gateway *g, const struct caller *c)
         return c->tenant[0] != '\0' && !control_tenant(g->control, c->tenant, &t);
 }
 
+static void find_origin(struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE])
+{
+        if (!origin_address(g->settings->trusted_proxies, r, out) &&
+            !atomic_exchange(&g->told_of_proxy, true))
+                LOG_WARN("the last word of a proxy's X-Forwarded-For is no IP address: the proxy's "
+                         "own address is recorded",
+                         log_text("proxy", http_peer(r)));
+}
+
 /* Whether the key is in force still, and notes its use. */
 static enum access check_use(struct gateway *g, const struct http_request *r,
                              const struct key_record *k, const struct caller *c)
@@ -134,7 +151,7 @@ static enum access check_use(struct gateway *g, const struct http_request *r,
 
         if (tenant_is_gone(g, c))
                 return ACCESS_WRONG;
-        origin_address(g->settings->trusted_proxies, r, from);
+        find_origin(g, r, from);
         switch (key_watch_use(g->key_watch, k, from)) {
         case KEY_CHECKED:
                 return ACCESS_GRANTED;
@@ -184,11 +201,12 @@ static bool changes(const struct http_request *r)
 static enum access judge_session(struct gateway *g, struct http_request *r, unsigned needed,
                                  struct key_record *record, struct caller *out)
 {
-        const char *text = session_cookie_read(g, r);
+        bool several;
+        const char *text = session_cookie_read(g, r, &several);
         struct session s;
 
         if (text == NULL)
-                return ACCESS_NO_KEY;
+                return several ? ACCESS_TWO : ACCESS_NO_KEY;
         if (!session_parse(text, &s) || !control_key(g->control, s.key, record) ||
             !session_is_valid(text, &s, record, &g->session_secret, clock_wall()))
                 return ACCESS_WRONG;

@@ -23,6 +23,7 @@ struct caller {
 enum access {
         ACCESS_GRANTED,
         ACCESS_NO_KEY,     /* 401: no key, no session */
+        ACCESS_TWO,        /* 401: several cookies of the session's name */
         ACCESS_NO_FORM,    /* 401: not in the form of a key */
         ACCESS_WRONG,      /* 401: unknown, wrong secret, revoked or expired: one answer */
         ACCESS_NO_SCOPE,   /* 403 */

@@ -21,7 +21,8 @@ enum {
         MESSAGE_LINES = 64,
         MESSAGE_BYTES = 64 * 1024,
         BYTES_MAX = 1024 * 1024,
-        ENDS_BYTES = 128 * 1024, /* of them, kept for the ends of acts that have begun */
+        ENDS_BYTES = 128 * 1024,  /* of them, kept for the ends of acts that have begun */
+        NOTES_BYTES = 256 * 1024, /* beyond them, logins are not added */
 };
 
 struct audit {
@@ -243,7 +244,7 @@ void audit_end(struct audit *a, struct bytes line)
 
 void audit_note(struct audit *a, struct bytes lines)
 {
-        add_within(a, lines, BYTES_MAX - ENDS_BYTES);
+        add_within(a, lines, NOTES_BYTES);
 }
 
 void audit_drain(struct audit *a, msec limit, audit_drained_fn *done, void *owner)

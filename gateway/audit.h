@@ -38,8 +38,8 @@ void audit_destroy(struct audit **a);
 int audit_begin(struct audit *a, struct bytes line, struct err *e) MUST_CHECK;
 /* Does not wait. Dropped when 1 MiB waits, which is logged. */
 void audit_end(struct audit *a, struct bytes line);
-/* Both lines of an act that has ended, in one. Does not wait, and leaves room for the ends of acts
- * that have begun: dropped earlier. */
+/* Both lines of a login or a logout, in one. Does not wait. Dropped when 256 KiB waits, so that it
+ * leaves room for acts, and for the ends of those that have begun; which is logged. */
 void audit_note(struct audit *a, struct bytes lines);
 
 /* After the last of both calls: calls done once, when the stream has all lines or after `limit` ms.

@@ -134,7 +134,6 @@ static const struct {
 } makers[] = {
         {"key.", "", "id", "key"},
         {"jobs.", "preview", "token", "operation"}, /* the operation's id, once it is started */
-        {"jobs.", "operation", "id", "operation"},
 };
 
 static void read_made(const char *what, struct scan_value answer, char out[AUDIT_TARGET_SIZE])
@@ -203,7 +202,7 @@ void audit_target(const char *pattern, const char *value, char out[AUDIT_TARGET_
                                    ? pattern + sizeof(prefix) - 1
                                    : pattern;
         const char *brace = strrchr(name, '{');
-        char kind[32];
+        char kind[32], id[UUID_SIZE];
 
         out[0] = '\0';
         if (brace == NULL) {
@@ -214,6 +213,8 @@ void audit_target(const char *pattern, const char *value, char out[AUDIT_TARGET_
         while (begin > name && begin[-1] != '/')
                 begin--;
         put_kind(begin, (size_t)(end - begin), kind, sizeof(kind));
+        if (value != NULL && strncmp(brace, "{id}", 4) == 0 && uuid_parse(bytes_of_text(value), id))
+                value = id;
         if (value != NULL)
                 snprintf(out, AUDIT_TARGET_SIZE, "%s/%s", kind, value);
 }

@@ -46,5 +46,5 @@ void audit_line_end(const struct audit_act *a, msec at, int status, const struct
 
 /* What a path is about: "tenant/acme", of the last parameter in the pattern; "jobs" when there is
  * none. value: of that parameter; NULL: not one that could be a name or an id, then "" is written.
- */
+ * An {id} is written as services write it: in lower case. */
 void audit_target(const char *pattern, const char *value, char out[AUDIT_TARGET_SIZE]);

@@ -4,6 +4,7 @@
  */
 #include "gateway/audited.h"
 
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,11 +17,11 @@
 #include "gateway/origin.h"
 #include "gateway/path_param.h"
 
-enum { BY_SIZE = KEY_ID_SIZE + 8 };
+enum { BY_SIZE = KEY_ID_SIZE + 8, ACT_NAME_SIZE = 32 };
 
 /* Texts that an act borrows. */
 struct facts {
-        const char *what;
+        char what[ACT_NAME_SIZE];
         unsigned flags;
         char by[BY_SIZE];
         char key_tenant[TENANT_SIZE], tenant[TENANT_SIZE];
@@ -47,8 +48,8 @@ static bool body_text(const struct http_request *r, const char *member, char *ou
         return v.kind == SCAN_OBJECT && scan_find(v, member, &v) && json_copy_text(v, out, size);
 }
 
-/* The key that a login gives, if there is one of that id: else anybody could fill the audit. Its
- * tenant counts when the login was let in. */
+/* The key that a login gives, if there is one of that id: else anybody could fill the audit. Who
+ * was not let in has only claimed to be it, so that it is what was acted on. */
 static void read_login(struct gateway *g, const struct http_request *r, struct facts *f)
 {
         char text[KEY_TEXT_SIZE] = "", id[KEY_ID_SIZE], secret[KEY_SECRET_SIZE];
@@ -56,8 +57,11 @@ static void read_login(struct gateway *g, const struct http_request *r, struct f
 
         if (!body_text(r, "key", text, sizeof(text)) || !api_key_split(text, id, secret))
                 return;
-        if (control_key(g->control, id, &record))
-                set_caller(f, id, http_status(r) < 400 ? record.tenant : "");
+        bool is_known = control_key(g->control, id, &record);
+        if (is_known && http_status(r) < 400)
+                set_caller(f, id, record.tenant);
+        else if (is_known)
+                snprintf(f->target, sizeof(f->target), "key/%s", id);
         OPENSSL_cleanse(secret, sizeof(secret));
         OPENSSL_cleanse(text, sizeof(text));
 }
@@ -80,17 +84,18 @@ static bool is_tenant(const char *name)
         return name != NULL && tenant_name_is_valid(bytes_of_text(name));
 }
 
-/* Of the path, else the caller's own, else that of the query. */
+/* The caller's own: what a tenant's key asks of another tenant is its own act, which the other does
+ * not see. An admin key's: of the path, else that of the query. */
 static void set_tenant(struct http_request *r, struct facts *f)
 {
         const char *of_path =
                 strstr(http_matched(r)->pattern, "{t}") != NULL ? http_param(r, "t") : NULL;
         const char *named = http_query(r, "tenant");
 
-        if (is_tenant(of_path))
-                snprintf(f->tenant, sizeof(f->tenant), "%s", of_path);
-        else if (f->key_tenant[0] != '\0')
+        if (f->key_tenant[0] != '\0')
                 snprintf(f->tenant, sizeof(f->tenant), "%s", f->key_tenant);
+        else if (is_tenant(of_path))
+                snprintf(f->tenant, sizeof(f->tenant), "%s", of_path);
         else if (is_tenant(named))
                 snprintf(f->tenant, sizeof(f->tenant), "%s", named);
 }
@@ -109,6 +114,19 @@ static void set_target(struct http_request *r, struct facts *f)
         snprintf(f->tenant, sizeof(f->tenant), "%s", made);
 }
 
+/* A token is masked in a record: it is the id of the operation that it starts. */
+static void tell_start_from_preview(const struct http_request *r, struct facts *f)
+{
+        char token[UUID_SIZE] = "", id[UUID_SIZE];
+
+        if (body_text(r, "token", token, sizeof(token)) && uuid_parse(bytes_of_text(token), id)) {
+                snprintf(f->target, sizeof(f->target), "operation/%s", id);
+                f->flags &= ~(unsigned)AUDIT_BODY;
+        } else {
+                strncat(f->what, ".preview", sizeof(f->what) - strlen(f->what) - 1);
+        }
+}
+
 static struct bytes without_ampersand(const struct buffer *query)
 {
         return query->length > 0 ? bytes_of(query->data + 1, query->length - 1) : (struct bytes){0};
@@ -117,7 +135,7 @@ static struct bytes without_ampersand(const struct buffer *query)
 static void write_act(struct gateway *g, struct http_request *r, struct facts *f,
                       struct audit_act *act, struct buffer *line)
 {
-        origin_address(g->settings->trusted_proxies, r, f->origin);
+        (void)origin_address(g->settings->trusted_proxies, r, f->origin);
         *act = (struct audit_act){.at = clock_wall(),
                                   .by = f->by,
                                   .key_tenant = f->key_tenant,
@@ -168,19 +186,50 @@ void audited_note_answer(struct http_request *r, struct bytes answer)
                 audit_outcome_read(caller->act->what, answer, &caller->act->outcome);
 }
 
+/* One tenant must not fill the audit. */
+static struct allowance take_turn(struct gateway *g, const char *tenant)
+{
+        enum { BURST = 4, ADMINS = 10 };
+        int64_t rate = g->settings->acts_rate * (tenant[0] == '\0' ? ADMINS : 1);
+        struct tenant_record t = {
+                .rate_count = rate, .rate_per = MSEC_SECOND, .burst = BURST * rate};
+
+        snprintf(t.name, sizeof(t.name), "%s", tenant);
+        return limiter_take(g->acts_limiter, &t, clock_mono(), BUCKET_TAKE);
+}
+
+/* False: answered. */
+static bool may_act(struct gateway *g, struct http_request *r)
+{
+        const char *tenant = access_caller(r)->tenant;
+        struct allowance a = take_turn(g, tenant);
+
+        if (a.granted)
+                return true;
+        http_add_header(r, "Retry-After", "%" PRId64, (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
+        http_problem(r, 429, "too many administrative acts of %s (setting acts_rate)",
+                     tenant[0] != '\0' ? tenant : "admin keys");
+        return false;
+}
+
 static void handle_act(struct gateway *g, struct http_request *r, const char *what, unsigned flags,
                        http_handler *handle)
 {
-        struct facts f = {.what = what, .flags = flags};
+        struct facts f = {.flags = flags};
         struct act_answer answer = {.what = what};
         struct caller *caller = http_context(r);
         AUTO_BUFFER line = {0};
         struct audit_act act;
         struct err e = {0};
 
+        if (!may_act(g, r))
+                return;
+        snprintf(f.what, sizeof(f.what), "%s", what);
         set_caller(&f, access_caller(r)->key, access_caller(r)->tenant);
         set_tenant(r, &f);
         set_target(r, &f);
+        if ((flags & AUDIT_PREVIEW) != 0)
+                tell_start_from_preview(r, &f);
         http_query_write(r, NULL, &f.query);
         write_act(g, r, &f, &act, &line);
         if (audit_begin(g->audit, buffer_bytes(&line), &e) == 0) {
@@ -194,25 +243,38 @@ static void handle_act(struct gateway *g, struct http_request *r, const char *wh
         buffer_fini(&f.query);
 }
 
+/* A logout ends the session of a cookie: a key in the header has none. */
+static void read_logout(struct gateway *g, struct http_request *r, struct facts *f)
+{
+        struct caller caller = {0};
+
+        if (access_of(g, r, 0, &caller) == ACCESS_GRANTED && caller.session_ends != 0)
+                set_caller(f, caller.key, caller.tenant);
+}
+
 /* One that nobody was let in by, and that names no key that there is, or came too soon after
- * another, says nothing. */
+ * another, says nothing. Of a key that logs in faster than it may act, some are enough. */
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
                          http_handler *handle)
 {
-        struct facts f = {.what = what};
-        struct caller caller = {0};
+        struct facts f = {.flags = 0};
         AUTO_BUFFER line = {0};
         struct audit_act act;
 
+        snprintf(f.what, sizeof(f.what), "%s", what);
         handle(g, r);
-        read_login(g, r, &f);
-        if (f.by[0] == '\0' && access_of(g, r, 0, &caller) == ACCESS_GRANTED)
-                set_caller(&f, caller.key, caller.tenant);
+        if (strcmp(http_method(r), "DELETE") == 0)
+                read_logout(g, r, &f);
+        else
+                read_login(g, r, &f);
         int status = http_status(r);
-        if (f.by[0] == '\0' || (status >= 400 && status != 401))
+        if ((f.by[0] == '\0' && f.target[0] == '\0') || (status >= 400 && status != 401))
+                return;
+        if (f.by[0] != '\0' && !take_turn(g, f.key_tenant).granted)
                 return;
         set_tenant(r, &f);
-        set_target(r, &f);
+        if (f.target[0] == '\0')
+                set_target(r, &f);
         write_act(g, r, &f, &act, &line);
         audit_line_end(&act, clock_wall(), status, NULL, &line);
         audit_note(g->audit, buffer_bytes(&line));

@@ -12,6 +12,8 @@ enum audit_flag {
         AUDIT_BODY = 1,    /* the request's body belongs in the audit */
         AUDIT_MEMBERS = 2, /* only the names of its members do */
         AUDIT_NAMED = 4,   /* its member `name` is the tenant that the act makes */
+        AUDIT_PREVIEW =
+                8, /* with a member `token` it starts that operation, else it previews one */
 };
 
 /* The body of the answer that is about to be given, for the record of the act's end. Does nothing

@@ -52,6 +52,7 @@ struct gateway {
         struct mask_words mask;
         struct http_client *status_store, *dlx_monitor;
         struct limiter *limiter;
+        struct limiter *acts_limiter; /* "": of all admin keys */
         struct in_flight *in_flight;
         struct tenant_places *batch_places; /* of callers; "": of all admin keys */
         struct meters meters;
@@ -76,5 +77,6 @@ struct gateway {
         bool finishing; /* drain_work has not ended */
         /* any thread */
         atomic_bool draining;
-        atomic_int waiting; /* requests with ?wait */
+        atomic_int waiting;        /* requests with ?wait */
+        atomic_bool told_of_proxy; /* that its X-Forwarded-For is not understood */
 };

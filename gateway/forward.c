@@ -192,8 +192,10 @@ bool forward_ask(struct http_request *r, const struct forward_call *c, struct ht
 {
         const struct forwarding to = {
                 .client = c->client, .service = c->service, .timeout = ANSWER_TIMEOUT};
-        const struct http_call call = {.method = c->method, .path = c->path};
+        struct http_call call = {.method = c->method, .path = c->path};
 
+        if (c->body.length > 0)
+                call.body = c->body;
         if (!make_call(r, &to, &call, reply))
                 return false;
         if (reply->status != 401)

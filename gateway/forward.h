@@ -17,6 +17,7 @@ struct forward_call {
         const char *service; /* its name, for people */
         const char *method;
         const char *path; /* encoded */
+        struct bytes body;
 };
 /* False: it did not answer, or refused the gateway: answered with 503. reply: {0} on entry; the
  * caller frees it in either case. */

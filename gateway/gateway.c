@@ -26,6 +26,7 @@ static void on_tenant(void *owner, const struct tenant_record *t)
                 return;
         }
         limiter_forget(g->limiter, t->name);
+        limiter_forget(g->acts_limiter, t->name);
         backlog_forget(g->backlog, t->name);
 }
 
@@ -344,6 +345,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         if (read_mask(g, e) < 0)
                 return -1;
         g->limiter = limiter_create();
+        g->acts_limiter = limiter_create();
         g->health_view = health_view_create((unsigned)g->settings->threads / HEALTH_SHARE + 1);
         create_batch_places(g);
         meters_init(&g->meters);
@@ -390,6 +392,7 @@ static void end(void *owner)
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);
+        limiter_destroy(&g->acts_limiter);
         health_view_destroy(&g->health_view);
         tenant_places_destroy(&g->batch_places);
         metrics_destroy(&g->meters.metrics);

@@ -37,7 +37,8 @@ static void ask(struct gateway *g, struct http_request *r, const char *tenant)
         const struct forward_call call = {.client = g->status_store,
                                           .service = "status-store",
                                           .method = "POST",
-                                          .path = path.data};
+                                          .path = path.data,
+                                          .body = http_body(r)};
         if (!forward_ask(r, &call, &reply))
                 return;
         if (reply.status == 202)
@@ -56,6 +57,6 @@ void own_tenant_act(void *owner, struct http_request *r)
                 return;
         else if (strcmp(http_param(r, "t"), own) != 0)
                 http_problem(r, 404, "there is nothing with that id or name");
-        else
+        else if (http_body(r).length == 0 || http_body_is_json(r))
                 ask(owner, r, own);
 }

@@ -27,6 +27,9 @@ static void ready(void *owner, struct http_request *r)
 #define READ(path, handler, needed) {{"GET", path, handler, .scope = needed}, NULL, 0}
 #define ACT(method, path, handler, needed, act) \
         {{method, path, handler, .scope = needed, .body_max = SMALL_BODY}, act, AUDIT_BODY}
+#define BULK_ACT(path, act) \
+        {{"POST", path, forward_operation, .scope = SCOPE_OPERATE, .body_max = SMALL_BODY}, act, \
+         AUDIT_BODY | AUDIT_PREVIEW}
 /* Its body is none, or not for the audit. */
 #define ACT_ALONE(method, path, handler, needed, most, act) \
         {{method, path, handler, .scope = needed, .body_max = most}, act, 0}
@@ -52,8 +55,8 @@ static const struct public_route table[] = {
         ACT("PATCH", "/api/v1/jobs/{id}", TO_STORE, SCOPE_OPERATE, "job.move"),
         ACT("POST", "/api/v1/jobs/{id}/retry", job_retry, SCOPE_OPERATE, "job.retry"),
         ACT_ALONE("DELETE", "/api/v1/jobs/{id}", job_forget, SCOPE_OPERATE, 0, "job.forget"),
-        ACT("POST", "/api/v1/jobs/cancel", forward_operation, SCOPE_OPERATE, "jobs.cancel"),
-        ACT("POST", "/api/v1/jobs/run-now", forward_operation, SCOPE_OPERATE, "jobs.run_now"),
+        BULK_ACT("/api/v1/jobs/cancel", "jobs.cancel"),
+        BULK_ACT("/api/v1/jobs/run-now", "jobs.run_now"),
         READ("/api/v1/operations", TO_STORE, SCOPE_READ),
         READ("/api/v1/operations/{id}", TO_STORE, SCOPE_READ),
         ACT("POST", "/api/v1/operations/{id}/abort", TO_STORE, SCOPE_OPERATE, "operation.abort"),

@@ -96,7 +96,7 @@ void session_begin(void *owner, struct http_request *r)
 
         if (!access_is_ready(g, r) || !read_login(r, &login))
                 return;
-        origin_address(g->settings->trusted_proxies, r, address);
+        (void)origin_address(g->settings->trusted_proxies, r, address);
         origin_network(address, network);
         if (may_try(g, r, network)) {
                 enum access access = access_of_key(g, r, login.key, &record, &caller);

@@ -13,9 +13,9 @@ static const char *cookie_name(const struct gateway *g, const struct http_reques
         return origin_is_tls(g->settings->trusted_proxies, r) ? "__Host-warren" : "warren";
 }
 
-const char *session_cookie_read(const struct gateway *g, struct http_request *r)
+const char *session_cookie_read(const struct gateway *g, struct http_request *r, bool *several)
 {
-        return http_cookie(r, cookie_name(g, r));
+        return http_cookie(r, cookie_name(g, r), several);
 }
 
 void session_cookie_set(const struct gateway *g, struct http_request *r, const char *value,

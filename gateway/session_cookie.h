@@ -7,8 +7,8 @@
 
 #include "gateway/core.h"
 
-/* Its value; NULL: there is none. */
-const char *session_cookie_read(const struct gateway *g, struct http_request *r);
+/* Its value; NULL: there is none, or there are several. */
+const char *session_cookie_read(const struct gateway *g, struct http_request *r, bool *several);
 void session_cookie_set(const struct gateway *g, struct http_request *r, const char *value,
                         msec lasts);
 /* The browser drops it. */

@@ -20,6 +20,7 @@ struct gateway_settings {
         msec confirm_timeout;
         int64_t window_messages, window_bytes;
         msec drain_limit;
+        int64_t acts_rate;
         char *mask_members;
         char *cors_origins;    /* NULL: none */
         char *trusted_proxies; /* NULL: none */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/json_write.h"
+#include "status-store/acts/act_body.h"
 
 const char *api_tenant(struct http_request *r)
 {
@@ -69,6 +70,15 @@ bool api_limit(struct http_request *r, int most, int *out)
                 return false;
         *out = (int)limit;
         return true;
+}
+
+bool api_body_is_empty(struct http_request *r)
+{
+        struct scan_fault fault = {0};
+        int refused = act_body_read_empty(http_body(r), &fault);
+        if (refused != 0)
+                http_problem_at(r, refused, &fault);
+        return refused == 0;
 }
 
 bool api_is_primary(struct api *a, struct http_request *r)

@@ -53,6 +53,7 @@ struct api {
         struct tenant_logins logins;       /* likewise */
         struct api_places searches;        /* for a text: they must not take all readers */
         struct api_places scans;           /* of table `finds`, or of all ids */
+        struct api_places audits;          /* pages of the audit: acts need the registry too */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;
@@ -74,12 +75,12 @@ bool api_number(struct http_request *r, const char *name, int64_t most, int64_t 
 /* Reads the query parameters tenant, status, priority, type, created_after, created_before and q;
  * those of words take several, separated by commas. False: answered with 400. */
 bool api_filter(struct http_request *r, struct job_filter *f);
-/* The query parameter `limit`, likewise. */
-bool api_limit(struct http_request *r, int most, int *out);
+bool api_limit(struct http_request *r, int most, int *out); /* query parameter `limit`, likewise */
+/* The request has no body, or an object without members. False: answered. */
+bool api_body_is_empty(struct http_request *r);
 /* Whether a change of the registry could be provisioned now; the primary only. */
 int api_can_change(const struct api *a, struct err *e) MUST_CHECK;
-/* False: answered with 503. */
-bool api_is_primary(struct api *a, struct http_request *r);
+bool api_is_primary(struct api *a, struct http_request *r); /* false: answered with 503 */
 /* A change is allowed only when it can be provisioned now. False: answered. */
 bool api_may_change(struct api *a, struct http_request *r);
 /* Who acts, as header Warren-By says; "": unknown. */
@@ -96,8 +97,7 @@ void api_give_place(struct api_places **p);
 #define AUTO_PLACE __attribute__((cleanup(api_give_place))) struct api_places
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
-/* The time up to which the projection knows everything. */
-msec api_as_of(const struct api *a);
+msec api_as_of(const struct api *a); /* up to then the projection knows everything */
 /* Adds members about the tenant, or "*", without braces. */
 typedef int api_write_fn(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                          struct err *e);

@@ -10,6 +10,9 @@
 #include "status-store/api.h"
 #include "status-store/registry/registry_audit.h"
 
+/* For one page, so that a rare act is looked for in several. */
+#define LOOK_TIME ((msec)2 * MSEC_SECOND)
+
 static void put(struct buffer *out, const char *name, const char *text)
 {
         json_put_text_or_null(out, name, bytes_of_text(text));
@@ -79,6 +82,23 @@ static bool read_by(struct http_request *r, struct audit_filter *f)
         return read_text(r, "by", is_id ? "key " : "", f->by);
 }
 
+/* An id in upper case is that of the act too. */
+static bool read_target(struct http_request *r, struct audit_filter *f)
+{
+        static const char *const kinds[] = {"job/", "letter/", "operation/"};
+        char id[UUID_SIZE];
+
+        if (!read_text(r, "target", "", f->target))
+                return false;
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                size_t length = strlen(kinds[i]);
+                if (strncmp(f->target, kinds[i], length) == 0 &&
+                    uuid_parse(bytes_of_text(f->target + length), id))
+                        snprintf(f->target, sizeof(f->target), "%s%s", kinds[i], id);
+        }
+        return true;
+}
+
 /* view=tenant: a gateway asks for a key of that tenant. */
 static bool read_view(struct http_request *r, struct audit_filter *f)
 {
@@ -107,7 +127,7 @@ static bool read_filter(struct http_request *r, struct audit_filter *f)
         if (strcmp(tenant, "*") != 0)
                 snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
         return read_view(r, f) && read_by(r, f) && read_text(r, "what", "", f->what) &&
-               read_text(r, "target", "", f->target) && read_time(r, "after", &f->after) &&
+               read_target(r, f) && read_time(r, "after", &f->after) &&
                read_time(r, "before", &f->before) &&
                api_number(r, "limit", AUDIT_LIMIT_MAX, &f->limit) &&
                api_number(r, "cursor", INT64_MAX, &f->cursor);
@@ -124,6 +144,10 @@ void audit_list(void *owner, struct http_request *r)
 
         if (!api_is_primary(a, r) || !read_filter(r, &filter))
                 return;
+        AUTO_PLACE *place = api_take_place(&a->audits, r);
+        if (place == NULL)
+                return;
+        filter.deadline = clock_mono() + LOOK_TIME;
         json_begin_array(&members, "acts");
         if (registry_audit_each(a->registry, &filter, write_act, &members, &next, &why) != 0) {
                 http_problem_err(r, &why);

@@ -88,7 +88,7 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
         struct pause_record p = {.paused = paused};
         struct err why = {0};
-        if (!api_may_change(a, r) || !read_pause(a, r, &p))
+        if (!api_body_is_empty(r) || !api_may_change(a, r) || !read_pause(a, r, &p))
                 return;
         if (a->unparker == NULL) {
                 http_problem(r, 503,

@@ -30,7 +30,7 @@
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
 
-enum { SCANS_MAX = 2 }; /* at once */
+enum { SCANS_MAX = 2, AUDITS_MAX = 2 }; /* at once */
 
 struct status_store {
         const struct settings *settings;
@@ -135,6 +135,7 @@ static int open_projection(struct status_store *s, struct err *e)
         s->api.readers = readers_create(c->database, (unsigned)c->readers, e);
         s->api.searches.most = c->readers >= 8 ? (unsigned)c->readers / 4 : 1;
         s->api.scans.most = SCANS_MAX;
+        s->api.audits.most = AUDITS_MAX;
         if (s->api.readers == NULL)
                 return -1;
         s->api.waiting = waiters_create((unsigned)c->waiting);

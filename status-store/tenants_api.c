@@ -356,6 +356,8 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
         struct tenant t;
         struct err why = {0};
+        if (!api_body_is_empty(r))
+                return;
         AUTO_CHANGE *changing = api_change_begin(a);
         if (!api_may_change(a, r) || !api_find_tenant(a, r, &t))
                 return;

@@ -10,23 +10,24 @@
 
 #include "common/base/json_text.h"
 
-static bool is_mark(char c)
-{
-        return c == '-' || c == '_' || c == '.' || c == ' ';
-}
-
 static char lower(char c)
 {
         return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* Lower case, without marks. */
+/* Other bytes count for nothing: a name must not escape by one that nobody sees. */
+static bool counts(char c)
+{
+        return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Lower case, without what does not count. */
 static void fold(struct buffer *text)
 {
         size_t length = 0;
 
         for (size_t i = 0; i < text->length; i++) {
-                if (!is_mark(text->data[i]))
+                if (counts(text->data[i]))
                         text->data[length++] = lower(text->data[i]);
         }
         text->length = length;
@@ -41,7 +42,7 @@ static int add_word(struct mask_words *words, struct bytes word, struct err *e)
                 char c = word.data[i];
                 if (c < ' ' || c > '~')
                         return err_set(e, ERR_INVALID, "a word is not printable ASCII");
-                if (is_mark(c))
+                if (!counts(c))
                         continue;
                 if (length + 1 >= MASK_WORD_SIZE)
                         return err_set(e, ERR_INVALID, "a word has more than %d characters",
@@ -49,7 +50,7 @@ static int add_word(struct mask_words *words, struct bytes word, struct err *e)
                 into[length++] = lower(c);
         }
         if (length == 0)
-                return err_set(e, ERR_INVALID, "a word has no letters");
+                return err_set(e, ERR_INVALID, "a word has no letters or digits");
         into[length] = '\0';
         words->count++;
         return 0;

@@ -2,9 +2,10 @@
  *
  * json_mask.h: hides the values of members that are named like secrets. Pure.
  *
- * A name is like a word when it contains it, both in lower case and without "-", "_", "." and
- * spaces, the name with its escapes resolved: with the word `api_key` these are X-Api-Key, apiKey,
- * my.api.key. A secret in a string that holds JSON, or under another name, is not seen.
+ * A name is like a word when it contains it, of both only the ASCII letters, in lower case, and the
+ * digits, the name with its escapes resolved: with the word `api_key` these are X-Api-Key, apiKey,
+ * my.api.key. A secret in a string that holds JSON, or under another name, is not seen: one with
+ * letters that only look alike is another.
  */
 #pragma once
 
@@ -28,8 +29,8 @@ struct mask_words {
         char words[MASK_WORDS_MAX][MASK_WORD_SIZE];
 };
 
-/* list: words with commas between; empty: none. ERR_INVALID: a word that is empty once its marks
- * are left out, or too long, or not ASCII; or too many words. */
+/* list: words with commas between; empty: none. ERR_INVALID: a word without a letter or digit,
+ * or too long, or not ASCII; or too many words. */
 int mask_words_parse(struct bytes list, struct mask_words *out, struct err *e) MUST_CHECK;
 
 /* Appends json, which must have been checked, with each such value replaced at any depth; every

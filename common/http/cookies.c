@@ -34,17 +34,19 @@ void cookies_read(struct cookies *c)
         }
 }
 
-const char *cookies_find(const struct cookies *c, const char *name)
+const char *cookies_find(const struct cookies *c, const char *name, bool *several)
 {
         const char *at = c->text.data, *end = at == NULL ? NULL : at + c->text.length;
         size_t length = strlen(name);
         const char *found = NULL;
 
+        *several = false;
         for (; at < end; at += strlen(at) + 1) {
                 const char *cookie = at + strspn(at, BLANKS);
                 if (strncmp(cookie, name, length) != 0 || cookie[length] != '=')
                         continue;
-                if (found != NULL)
+                *several = found != NULL;
+                if (*several)
                         return NULL;
                 found = cookie + length + 1;
         }

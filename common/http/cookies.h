@@ -18,7 +18,8 @@ struct cookies {
 void cookies_add(struct cookies *c, const char *header);
 /* Call once, after all headers. */
 void cookies_read(struct cookies *c);
-/* The value as it was sent, valid until cookies_fini. NULL: there is none of that name, or several:
- * who can set a cookie of the same name for a wider domain must not choose which one counts. */
-const char *cookies_find(const struct cookies *c, const char *name);
+/* The value as it was sent, valid until cookies_fini. NULL: there is none of that name, or several,
+ * as *several says: who can set a cookie of the same name for a wider domain must not choose which
+ * one counts. */
+const char *cookies_find(const struct cookies *c, const char *name, bool *several);
 void cookies_fini(struct cookies *c);

@@ -74,8 +74,9 @@ bool http_query_only(struct http_request *r, const char *const *allowed);
 const char *http_header(const struct http_request *r, const char *name);
 /* Of a header that is given several times, the last; http_header gives the first. */
 const char *http_header_last(const struct http_request *r, const char *name);
-const char *http_cookie(struct http_request *r, const char *name); /* NULL also if given twice */
-const char *http_peer(const struct http_request *r);               /* the socket's address */
+/* NULL also when several of that name are given. */
+const char *http_cookie(struct http_request *r, const char *name, bool *several);
+const char *http_peer(const struct http_request *r); /* the socket's address */
 struct bytes http_body(const struct http_request *r);
 /* Answers 415 itself and returns false when Content-Type is not application/json. */
 bool http_body_is_json(struct http_request *r);

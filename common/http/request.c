@@ -98,7 +98,7 @@ const char *http_header_last(const struct http_request *r, const char *name)
         return NULL;
 }
 
-const char *http_cookie(struct http_request *r, const char *name)
+const char *http_cookie(struct http_request *r, const char *name, bool *several)
 {
         if (!r->cookies.read) {
                 for (int i = 0; i < r->info->num_headers; i++) {
@@ -107,7 +107,7 @@ const char *http_cookie(struct http_request *r, const char *name)
                 }
                 cookies_read(&r->cookies);
         }
-        return cookies_find(&r->cookies, name);
+        return cookies_find(&r->cookies, name, several);
 }
 
 const char *http_peer(const struct http_request *r)

@@ -39,9 +39,9 @@ struct projection {
         size_t messages, bytes;
         int64_t new_seq, end_seq; /* seqs for new jobs of the message being folded */
         msec now;
-        int64_t folding;   /* place of the message being folded, in a pack that of its entry */
-        bool from_service; /* a service published it */
-        uint64_t skipped;  /* of it */
+        int64_t folding; /* place of the message being folded, in a pack that of its entry */
+        bool from_service, from_gateway, from_consumer; /* who published it */
+        uint64_t skipped;                               /* of it */
         struct err failure;
 
         struct position position;
@@ -301,10 +301,10 @@ static void write_worker(struct projection *p, const struct event *e)
         (void)!store_put_worker(p->store, e->worker, e->at, word, e->raw, &p->failure);
 }
 
-/* Of a publisher from outside it proves nothing. */
+/* Of any other publisher it proves nothing. */
 static void note_act(struct projection *p, const struct event *e)
 {
-        if (!p->from_service || p->on.acts == NULL)
+        if (!p->from_gateway || p->on.acts == NULL)
                 return;
         buffer_add(&p->acts, e->raw.data, e->raw.length);
         buffer_add_char(&p->acts, '\n');
@@ -326,11 +326,11 @@ static void fold_event(void *owner, const struct event *e)
                 advance_clock(p, e->at);
         if (err_is_set(&p->failure))
                 return;
-        if (e->kind == EVENT_WORKER)
+        if (e->kind == EVENT_WORKER && p->from_consumer)
                 write_worker(p, e);
         if (e->kind == EVENT_ACT || e->kind == EVENT_ACTED)
                 note_act(p, e);
-        if (e->kind == EVENT_SEEN && p->from_service)
+        if (e->kind == EVENT_SEEN && p->from_consumer)
                 note_seen(p, e);
         if (!event_is_of_job(e))
                 return;
@@ -400,6 +400,8 @@ void projection_fold(struct projection *p, const struct message *m, int64_t offs
         p->folding = p->new_seq = (p->next.base + offset) * SEQ_PER_OFFSET;
         p->end_seq = p->new_seq + SEQ_PER_OFFSET;
         p->from_service = job_message_is_from_service(m);
+        p->from_gateway = bytes_equal_text(m->user_id, "warren-gateway");
+        p->from_consumer = bytes_equal_text(m->user_id, "warren-consumer");
         p->skipped = 0;
         pack_each(m, fold_message, p, &p->skipped);
         p->messages += p->messages == before; /* a pack may carry none */

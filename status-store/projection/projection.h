@@ -17,7 +17,7 @@ struct keyed_job {
 
 /* Each may be NULL. Called after a commit, but for `acts`. */
 struct projection_events {
-        /* Before the commit: the lines of administrative acts in it, as services told them. -1: the
+        /* Before the commit: the lines of administrative acts in it, as gateways told them. -1: the
          * batch fails, and is read again. A batch may come again after this, too. */
         int (*acts)(void *owner, struct bytes lines, struct err *e);
         /* For every job that it changed. */

@@ -254,7 +254,8 @@ static void hide_others(const struct audit_filter *f, struct audit_row *row)
 {
         if (!f->is_tenants || strcmp(row->key_tenant, f->tenant) == 0)
                 return;
-        snprintf(row->by, sizeof(row->by), "operator");
+        if (row->by[0] != '\0')
+                snprintf(row->by, sizeof(row->by), "operator");
         row->key_name[0] = row->key_tenant[0] = row->origin[0] = '\0';
 }
 
@@ -317,6 +318,13 @@ static sqlite3_stmt *find_acts(struct database *db, const struct audit_filter *f
         return database_query(db, sql, DB_VALUES(value_int(below), value_text(value)), e);
 }
 
+/* Whether this page may not look at one more act. */
+static bool is_enough(const struct audit_filter *f, int64_t given, int64_t looked)
+{
+        return given == f->limit || looked == AUDIT_LOOK_MAX ||
+               (f->deadline != 0 && looked > 0 && clock_mono() >= f->deadline);
+}
+
 /* No act from before f->before has this number or a greater one. */
 static int read_upper_bound(struct database *db, const struct audit_filter *f, int64_t *below,
                             struct err *e)
@@ -346,7 +354,7 @@ int registry_audit_each(struct registry *r, const struct audit_filter *f, audit_
                 return -1;
         AUTO_RESET *s = find_acts(reader_database(reader), f, below, e);
         while ((found = db_step(s, e)) == 1) {
-                if (given == f->limit || looked++ == AUDIT_LOOK_MAX) {
+                if (is_enough(f, given, looked++)) {
                         *next = last;
                         return 0;
                 }

@@ -31,7 +31,7 @@ int registry_audit_add(struct registry *r, struct bytes lines, const struct job_
 /* Stores that the newest admin key was made here, by `local`. */
 int registry_audit_add_admin_key(struct registry *r, msec now, struct err *e) MUST_CHECK;
 
-/* "" or 0: any. */
+/* "" or 0: any, or none. */
 struct audit_filter {
         char tenant[TENANT_SIZE];
         char by[AUDIT_TEXT_SIZE], target[AUDIT_TEXT_SIZE];
@@ -39,6 +39,7 @@ struct audit_filter {
         msec after, before;         /* exclusive */
         int64_t cursor;             /* the page begins after this act */
         int64_t limit;
+        msec deadline; /* of clock_mono: the page ends after the act that is looked at then */
         /* A tenant looks: only at acts on it; of acts by others it does not learn who and from
          * where. */
         bool is_tenants;

@@ -18,8 +18,10 @@ static bool is_named_like(struct bytes raw_key, const char *word)
         json_text_resolve(json_text_of(raw_key), &name);
         for (size_t i = 0; i < name.length; i++) {
                 char c = name.data[i];
-                if (strchr("-_. ", c) == NULL || c == '\0')
-                        buffer_add_char(&folded, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
+                if (c != '\0' && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", c) != NULL)
+                        c = (char)(c + 32);
+                if (c != '\0' && strchr("abcdefghijklmnopqrstuvwxyz0123456789", c) != NULL)
+                        buffer_add_char(&folded, c);
         }
         return folded.length > 0 && memmem(folded.data, folded.length, word, strlen(word)) != NULL;
 }

@@ -111,10 +111,12 @@ static void thing(void *owner, struct http_request *r)
 /* Answers with what the request is known by; status: of the answer, before it is given. */
 static void asked(void *owner, struct http_request *r)
 {
+        bool several;
+
         (void)owner;
         http_answer_json(r, 200,
                          json_pack("{s:s,s:i,s:s?}", "peer", http_peer(r), "status", http_status(r),
-                                   "cookie", http_cookie(r, "warren")));
+                                   "cookie", http_cookie(r, "warren", &several)));
 }
 
 static bool preflight(void *owner, struct http_request *r, const char *allow)

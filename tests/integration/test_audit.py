@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from cli_rig import Cli
+from harness.api import Api
 from harness.broker import ROOT
 from harness.until import until
 
@@ -17,6 +18,7 @@ def act_routes():
     text = (pathlib.Path(ROOT) / "gateway/routes.c").read_text(encoding="utf-8")
     found = re.findall(r'ACT(?:_ALONE)?\(\s*"(\w+)",\s*"([^"]+)",[^;]*?"([a-z_]+\.[a-z_]+)"\s*\)', text)
     found += re.findall(r'\{\{"(\w+)", "([^"]+)", [^}]*\},\s*"([a-z_]+\.[a-z_]+)"', text)
+    found += [("POST", *bulk) for bulk in re.findall(r'BULK_ACT\("([^"]+)", "([^"]+)"\)', text)]
     assert len(found) >= text.count("ACT(\"") + text.count("ACT_ALONE(\"")
     return found
 
@@ -64,7 +66,7 @@ def test_every_act_is_there(warren, method, path, act):
     target = target.replace("{key}", "aaaaaaaa").replace("{id}", str(uuid.uuid4()))
     options = {"json": {"x": 1}} if method in ("POST", "PATCH") else {}
     answer = warren.admin.request(method, target, headers=headers, **options)
-    found = one_act(warren.admin, trace, what=act)
+    found = one_act(warren.admin, trace, what=f"{act}*")  # "jobs.cancel.preview" without a token
     assert found["status"] == answer.status_code
     assert found["by"] == f"key {key_id(warren.admin)}"
     assert found["target"]
@@ -113,8 +115,9 @@ def test_never_a_payload(warren):
 def test_an_operators_act_on_a_job_is_the_tenants(warren):
     """An admin key names no tenant; the primary knows whose job it is."""
     id = warren.tenant("acme").api.run("echo", 1)["id"]
-    warren.admin.request("POST", f"/jobs/{id}/cancel", json={})
+    warren.admin.request("POST", f"/jobs/{id.upper()}/cancel", json={})
     assert one_act(warren.admin, target=f"job/{id}", tenant="acme")["what"] == "job.cancel"
+    assert acts(warren.admin, target=f"job/{id.upper()}")
 
 
 def test_an_operators_act_on_a_letter_or_an_operation_is_the_tenants(warren):
@@ -127,10 +130,12 @@ def test_an_operators_act_on_a_letter_or_an_operation_is_the_tenants(warren):
     assert preview.status_code == 200, preview.text
     token = preview.json()["preview"]["token"]
     operation = f"operation/{token}"
-    assert one_act(warren.admin, what="jobs.cancel", tenant="acme")["made"] == operation
-    assert api.request("POST", "/jobs/cancel", json={"token": token}).status_code == 202
+    assert one_act(warren.admin, what="jobs.cancel.preview", tenant="acme")["made"] == operation
+    assert api.request("POST", "/jobs/cancel", json={"token": token.upper()}).status_code in (202, 200)
+    start = one_act(warren.admin, what="jobs.cancel", tenant="acme")
+    assert (start["target"], start["detail"], start["made"]) == (operation, None, None)
     warren.admin.request("POST", operation.replace("operation", "/operations") + "/abort", json={})
-    assert one_act(warren.admin, target=operation, tenant="acme")["what"] == "operation.abort"
+    assert one_act(warren.admin, target=operation, tenant="acme", what="operation.abort")
 
 
 def test_a_made_key_is_named(warren):
@@ -216,6 +221,18 @@ def test_tenant_view(warren):
         assert operator.request("GET", f"/audit?{trick}").status_code == 400
 
 
+def test_an_act_on_another_tenant_is_the_callers(warren):
+    """A tenant cannot write into the audit that another one sees."""
+    for name in ("acme", "other"):
+        warren.tenant(name)
+    victim = new_key(warren, "other", "read", "operate")
+    operator = new_key(warren, "acme", "read", "operate")
+    assert operator.request("POST", "/tenants/other/pause", json={}).status_code == 404
+    act = one_act(warren.admin, what="tenant.pause", by=key_id(operator))
+    assert act["tenant"] == "acme" and act["target"] == "tenant/other"
+    assert acts(victim, what="tenant.pause") == []
+
+
 def test_login(warren):
     """One that is let in, one with a wrong secret; one that names no key that there is is not recorded."""
     key = warren.admin.key
@@ -226,7 +243,8 @@ def test_login(warren):
     wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert warren.anonymous().request("POST", "/session", json={"key": wrong}).status_code == 401
     failed = until(lambda: [a for a in acts(warren.admin, what="session.begin") if a["status"] == 401], 30, "it")
-    assert failed[0]["by"] == f"key {key_id(warren.admin)}" and failed[0]["detail"] is None
+    assert failed[0]["target"] == f"key/{key_id(warren.admin)}" and failed[0]["detail"] is None
+    assert failed[0]["by"] is None and failed[0]["key_name"] is None  # it was somebody else
     count = len(acts(warren.admin, what="session.begin"))
     unknown = key.replace(key_id(warren.admin), "zzzzzzzz")
     for nobodys in ("nonsense", unknown):
@@ -235,6 +253,36 @@ def test_login(warren):
     warren.admin.request("PATCH", "/tenants/acme", json={"weight": 4}, headers=headers)
     one_act(warren.admin, trace)
     assert len(acts(warren.admin, what="session.begin")) == count
+
+
+def test_logout(warren):
+    """Of a session. A key in the header has none, so that it cannot fill the audit."""
+    warren.tenant("acme")
+    api = warren.tenant("acme").api
+    own = {"X-Warren": "1"}
+    assert api.request("DELETE", "/session", headers=own).status_code == 204
+    cookie = api.request("POST", "/session", json={"key": api.key}).headers["Set-Cookie"].split(";")[0]
+    ended = warren.anonymous().request("DELETE", "/session", headers={**own, "Cookie": cookie})
+    assert ended.status_code == 204
+    assert one_act(warren.admin, what="session.end", by=key_id(api))["status"] == 204
+    assert len(acts(warren.admin, what="session.end", by=key_id(api))) == 1
+
+
+def test_acts_have_a_rate(warren):
+    """One tenant cannot fill the audit, and does not take the turns of others."""
+    warren.tenant("hasty")
+    operator = new_key(warren, "hasty", "read", "operate")
+    gateway = warren.add_gateway(acts_rate=1)
+    hasty = Api(f"http://127.0.0.1:{gateway.port}", operator.key)
+    until(lambda: hasty.request("GET", "/pauses").status_code == 200, 30, "the key is known")
+    answers = [hasty.request("POST", f"/jobs/{uuid.uuid4()}/cancel", json={}) for _ in range(8)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert [answer.status_code for answer in answers[:4]] == [404] * 4 and refused
+    assert refused[0].headers["Retry-After"] == "1" and "acts_rate" in refused[0].json()["detail"]
+    admin = Api(hasty.url, warren.admin.key)
+    assert admin.request("POST", "/tenants/hasty/resume", json={}).status_code == 202
+    one_act(warren.admin, what="tenant.resume", tenant="hasty")
+    assert len(acts(warren.admin, by=key_id(operator))) == 8 - len(refused)
 
 
 def test_command(warren, tmp_path):

@@ -89,6 +89,23 @@ def test_which_key_is_taken(service, warren, words, path):
         assert ("tenant=acme" in asked["query"]) == bool(tenant)
 
 
+def test_the_audit_shows_whom_an_act_concerned(service, warren):
+    act = {"at": "2026-01-01T00:00:00.000Z", "by": "key k1", "what": "jobs.cancel.preview", "target": "jobs",
+           "tenant": "acme", "detail": {"query": "type=mail&status=pending"}, "status": 200, "origin": "10.0.0.7"}
+    service.answers["GET", "/api/v1/audit"] = (200, {"acts": [act], "next_cursor": None})
+    titles, row = cells(warren("audit"))
+    assert titles[-1] == "FILTER" and "TENANT" in titles
+    assert "acme" in row and row[-1] == "type=mail&status=pending"
+    assert "jobs.cancel.preview" in warren("audit", "--help").stdout
+
+
+def test_the_audit_needs_operate(service, warren):
+    service.answers["GET", "/api/v1/audit"] = (403, {"status": 403, "title": "Forbidden",
+                                                     "detail": "this API key does not have the scope for that"})
+    refused = warren("audit")
+    assert refused.returncode == EXIT["not allowed"] and "needs the scope 'operate'" in refused.stderr
+
+
 def test_why_is_shown(service, warren):
     service.answers["GET", f"/api/v1/jobs/{ID}/why"] = (200, WHY)
     done = warren("why", ID)

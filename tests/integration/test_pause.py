@@ -158,6 +158,18 @@ def test_who_may(warren):
             assert answer.status_code == status, (path, verb, answer.text)
 
 
+def test_bodies_are_not_ignored(warren):
+    json = {"Content-Type": "application/json"}
+    for api, path in [(warren.api, "tenants/acme"), (warren.admin, "tenants/acme"), (warren.api, "types/idle.body")]:
+        for body, headers, status in [("x", json, 400), ('{"until": 1}', json, 422), ('{"a": 1, "a": 1}', json, 400),
+                                      ("{}", {"Content-Type": "text/plain"}, 415)]:
+            for verb in ("pause", "resume"):
+                answer = api.request("POST", f"/{path}/{verb}", data=body, headers=headers)
+                assert answer.status_code == status, (path, verb, body, answer.text)
+    assert ("idle.body", "acme") not in pauses_of(warren.admin)
+    assert warren.api.request("POST", "/tenants/acme/resume", json={}).status_code == 202
+
+
 def test_it_is_set_and_ended_once(warren):
     pause(warren, "idle.type")
     first = latest(warren, "pause", "type:idle.type")
@@ -219,9 +231,9 @@ def test_without_the_operators_password(primary):
     assert primary.program.stop() == 0
     password = primary.program.settings.pop("operator_password_file")
     primary.program.start()
-    assert ask(primary, "a", "pause").status_code == 202
-    answer = ask(primary, "a", "resume")
-    assert answer.status_code == 503 and "operator_password_file" in answer.text
+    for verb in ("pause", "resume"):
+        answer = ask(primary, "a", verb)
+        assert answer.status_code == 503 and "operator_password_file" in answer.text
     primary.program.settings["operator_password_file"] = password
     primary.program.restart()
     assert ask(primary, "a", "resume").status_code == 202

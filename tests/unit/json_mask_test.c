@@ -48,6 +48,11 @@ static const struct {
         {"{\"\\u0050ASS\\u005fWORD\":1}", "{\"\\u0050ASS\\u005fWORD\":\"***\"}", 1},
         {"{\"\\\"token\\\\\":1}", "{\"\\\"token\\\\\":\"***\"}", 1},
         {"{\"\\u0000token\":1}", "{\"\\u0000token\":\"***\"}", 1},
+        {"{\"to\\tken\":1,\"to/ken\":2,\"t\\u0000oken\":3}",
+         "{\"to\\tken\":\"***\",\"to/ken\":\"***\",\"t\\u0000oken\":\"***\"}", 3},
+        {"{\"to\\u200bken\":1,\"a to\xE2\x80\x8Bken\":2}",
+         "{\"to\\u200bken\":\"***\",\"a to\xE2\x80\x8Bken\":\"***\"}", 2},
+        {"{\"\xEF\xBD\x94oken\":1}", "{\"\xEF\xBD\x94oken\":1}", 0}, /* a full-width t */
         {"{\"tokens\":[1],\"TOKEN\":2}", "{\"tokens\":\"***\",\"TOKEN\":\"***\"}", 2},
         {"{\"pass\":1,\"key\":2,\"apikkey\":3}", "{\"pass\":1,\"key\":2,\"apikkey\":3}", 0},
         {"{\"\":{\"tok\xC3\xA9n\":1}}", "{\"\":{\"tok\xC3\xA9n\":1}}", 0},

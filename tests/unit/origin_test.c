@@ -44,7 +44,14 @@ static void the_last_forwarded_address_counts(void **state)
                 {"1.1.1.1,10.0.0.7,", "10.0.0.7"},
                 {"unknown, 10.0.0.7", "10.0.0.7"},
                 {"10.0.0.7, unknown", NULL},
-                {"10.0.0.7:5000", NULL},
+                {"1.1.1.1, 10.0.0.7:5000", "10.0.0.7"},
+                {"[::1]:5", "::1"},
+                {"[2001:db8::1]", "2001:db8::1"},
+                {"::ffff:10.0.0.7", "10.0.0.7"},
+                {"[::ffff:10.0.0.7]:80", "10.0.0.7"},
+                {"[::1", NULL},
+                {"[::1]x", NULL},
+                {":5000", NULL},
                 {"2001:DB8::0:1", "2001:db8::1"},
                 {"10.0.0.256", NULL},
                 {"", NULL},
@@ -68,6 +75,8 @@ static void networks_of_addresses(void **state)
         assert_string_equal(out, "10.0.0.7");
         origin_network("2001:db8:1:2:3:4:5:6", out);
         assert_string_equal(out, "2001:db8:1:2::");
+        origin_network("::ffff:10.0.0.7", out); /* not one network of all IPv4 */
+        assert_string_equal(out, "10.0.0.7");
 }
 
 static void only_addresses_are_proxies(void **state)
@@ -84,6 +93,7 @@ static void only_addresses_are_proxies(void **state)
                 {"10.0.0.2:80", -1},
                 {"10.0.0.256", -1},
                 {"2001:DB8::1", -1},
+                {"::ffff:10.0.0.2", -1},
                 {"*", -1},
         };
         (void)state;

@@ -294,6 +294,26 @@ static void pages_follow_each_other(void **state)
         assert_int_equal(count(*state), 4);
 }
 
+/* In pages of little time nothing is left out. */
+static void a_page_ends_in_time(void **state)
+{
+        struct page p;
+        int64_t cursor = 0;
+        int pages = 0;
+
+        add(*state, some);
+        do {
+                p = page_of(*state, (struct audit_filter){
+                                            .what = "nosuch", .cursor = cursor, .deadline = 1});
+                assert_int_equal(p.count, 0);
+                cursor = p.next;
+                pages++;
+        } while (cursor != 0);
+        assert_int_equal(pages, 4);
+        p = page_of(*state, (struct audit_filter){.deadline = clock_mono() + MSEC_MINUTE});
+        assert_int_equal(p.count, 4);
+}
+
 /* An operator's acts on a tenant show, without who it was. */
 static void a_tenant_sees_its_own(void **state)
 {
@@ -315,6 +335,10 @@ static void a_tenant_sees_its_own(void **state)
         p = page_of(*state,
                     (struct audit_filter){.tenant = "acme", .is_tenants = true, .target = "job/y"});
         assert_int_equal(p.count, 0);
+        /* A login that failed was nobody's whom one knows. */
+        add(*state, ACT("5", "", "\"what\":\"session.begin\",\"tenant\":\"acme\""));
+        p = page_of(*state, (struct audit_filter){.tenant = "acme", .is_tenants = true});
+        assert_string_equal(p.rows[0].by, "");
 }
 
 static void rows_cannot_be_changed(void **state)
@@ -398,6 +422,7 @@ int main(void)
                 TEST(the_end_tells_the_tenant_and_what_was_made),
                 TEST(reads_by_filters),
                 TEST(pages_follow_each_other),
+                TEST(a_page_ends_in_time),
                 TEST(a_tenant_sees_its_own),
                 TEST(rows_cannot_be_changed),
                 TEST(old_ones_go),

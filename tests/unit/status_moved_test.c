@@ -13,13 +13,18 @@
 #define START ((msec)1700000000000)
 #define COPY ((int64_t)START * 1024)
 
-static void tell(struct rig *r, const char *line)
+static void tell_as(struct rig *r, const char *login, const char *line)
 {
         const struct message m = {.exchange = bytes_of_text("events"),
                                   .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
-                                  .user_id = bytes_of_text("warren-operator"),
+                                  .user_id = bytes_of_text(login),
                                   .body = bytes_of_text(line)};
         projection_fold(r->projection, &m, r->offset++);
+}
+
+static void tell(struct rig *r, const char *line)
+{
+        tell_as(r, "warren-consumer", line);
 }
 
 static void tell_moved(struct rig *r, int64_t attempt, int64_t copy)
@@ -28,7 +33,7 @@ static void tell_moved(struct rig *r, int64_t attempt, int64_t copy)
                                          "\"tenant\":\"acme\",\"run\":1,\"attempt\":%lld,"
                                          "\"copy\":%lld,\"at\":%lld,\"why\":\"run_now\"}\n",
                                          (long long)attempt, (long long)copy, (long long)START + 5);
-        tell(r, line);
+        tell_as(r, "warren-operator", line);
 }
 
 static bool was_to_be_forgotten; /* in the last answer */
@@ -149,6 +154,8 @@ static void a_message_alone_says_nothing_of_earlier_acts(void **state)
 
 static void consumers_that_live_and_follow_the_marks_are_listed(void **state)
 {
+        static const char forged[] = "{\"event\":\"worker\",\"worker\":\"f/6\",\"at\":99000,"
+                                     "\"state\":\"up\",\"marks\":true}\n";
         static const char *const records[] = {
                 "{\"event\":\"worker\",\"worker\":\"d/4\",\"at\":99000,\"state\":\"up\","
                 "\"marks\":true}\n",
@@ -168,6 +175,7 @@ static void consumers_that_live_and_follow_the_marks_are_listed(void **state)
         rig_open(&r);
         for (size_t i = 0; i < COUNT(records); i++)
                 tell(&r, records[i]);
+        tell_as(&r, "warren-operator", forged);
         rig_commit(&r);
         AUTO(readers) readers = readers_create(r.place.path, 1, &e);
         assert_int_equal(mark_readers_list(readers, 100000, &live, &e), 0);
@@ -196,6 +204,7 @@ static void what_consumers_have_seen_is_told_after_the_commit(void **state)
         rig_open(&r);
         projection_on_commit(r.projection, &events, NULL);
         tell(&r, line);
+        tell_as(&r, "warren-operator", line); /* not a consumer */
         assert_int_equal(seen_count, 0);
         rig_commit(&r);
         assert_int_equal(seen_count, 1);

@@ -211,21 +211,19 @@ void api_explain(const struct http_reply *reply, struct bytes body, struct buffe
         explain(reply, body, NULL, out);
 }
 
-static bool is_submission(const char *path)
+static bool is_of(const struct http_call *call, const char *path)
 {
-        size_t length = strcspn(path, "?");
-
-        return bytes_equal_text(bytes_of(path, length), "/api/v1/jobs") ||
-               bytes_equal_text(bytes_of(path, length), "/api/v1/jobs/batch");
+        return bytes_equal_text(bytes_of(call->path, strcspn(call->path, "?")), path);
 }
 
 static const char *scope_of(enum api_role role, const struct http_call *call)
 {
         if (role == API_ADMIN)
                 return "admin";
-        if (strcmp(call->method, "GET") == 0)
-                return "read";
-        return is_submission(call->path) ? "submit" : "operate";
+        if (is_of(call, "/api/v1/jobs") || is_of(call, "/api/v1/jobs/batch"))
+                return strcmp(call->method, "GET") == 0 ? "read" : "submit";
+        return strcmp(call->method, "GET") == 0 && !is_of(call, "/api/v1/audit") ? "read"
+                                                                                 : "operate";
 }
 
 /* Says which variable to set, and which scope its key needs. */

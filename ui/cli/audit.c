@@ -7,8 +7,9 @@
 static const struct view_column act_columns[] = {
         {"AT", "at", VIEW_TEXT},         {"BY", "by", VIEW_TEXT},
         {"NAME", "key_name", VIEW_TEXT}, {"ACT", "what", VIEW_TEXT},
-        {"TARGET", "target", VIEW_TEXT}, {"MADE", "made", VIEW_TEXT},
-        {"STATUS", "status", VIEW_TEXT}, {"FROM", "origin", VIEW_TEXT},
+        {"TARGET", "target", VIEW_TEXT}, {"TENANT", "tenant", VIEW_TEXT},
+        {"MADE", "made", VIEW_TEXT},     {"STATUS", "status", VIEW_TEXT},
+        {"FROM", "origin", VIEW_TEXT},   {"FILTER", "detail.query", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
 };
 

@@ -357,7 +357,12 @@ const struct command command_table[] = {
         {"workers", NULL, "", 0, 0, "list consumers", workers_options, NULL, command_workers},
         {"queues", NULL, "", 0, 0, "list queues by tenant and lane", queues_options, NULL,
          command_queues},
-        {"audit", NULL, "", 0, 0, "list administrative acts, the newest first", audit_options, NULL,
+        {"audit", NULL, "", 0, 0, "list administrative acts, the newest first", audit_options,
+         "Acts: job.cancel job.run_now job.move job.retry job.forget\n"
+         "      jobs.cancel jobs.run_now jobs.cancel.preview jobs.run_now.preview operation.abort\n"
+         "      tenant.create tenant.change tenant.delete tenant.pause tenant.resume tenant.slots\n"
+         "      type.change type.pause type.resume type.slots letter.requeue\n"
+         "      key.create key.rotate key.revoke session.begin session.end",
          command_audit},
         {"stats", NULL, "", 0, 0, "show jobs by status, throughput, latency", stats_options, NULL,
          command_stats},
