@@ -52,7 +52,7 @@ static bool read_time(struct http_request *r, const char *name, msec *out)
         const char *text = http_query(r, name);
         struct err why = {0};
 
-        return text == NULL || time_parse(text, out, &why) == 0 ||
+        return text == NULL || time_parse_bound(text, out, &why) == 0 ||
                refuse(r, name, "a time (RFC 3339)");
 }
 
