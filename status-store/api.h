@@ -26,7 +26,6 @@
 #include "status-store/why/token_counts.h"
 
 struct operations;
-
 /* One of the places of requests of a kind that read the database for long. */
 struct api_place {
         struct tenant_places *of; /* NULL: none was taken */
@@ -90,8 +89,7 @@ bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t);
 pthread_mutex_t *api_change_begin(struct api *a);
 void api_change_end(pthread_mutex_t **changing);
 #define AUTO_CHANGE __attribute__((cleanup(api_change_end))) pthread_mutex_t
-/* A place that is held until the end of the scope, see AUTO_PLACE. False: all are taken, or all
- * that one tenant may take; answered with 503. */
+/* Held until the end of the scope, see AUTO_PLACE. False: none is free; answered with 503. */
 bool api_take_place(struct tenant_places *p, const char *tenant, struct http_request *r,
                     struct api_place *out);
 void api_give_place(struct api_place *p);
