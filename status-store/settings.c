@@ -97,7 +97,7 @@ static const struct config_key keys[] = {
         {.name = "moved_max", .kind = CONFIG_INT, .fallback = "2000000", .min = 1,
          .max = 100000000,
          .help = "primary: most jobs whose last act is kept until they would have been due, about "
-                 "80 bytes each; beyond, acts on jobs due later are refused",
+                 "80 bytes each; beyond, jobs due later are not moved",
          AT(moved_max)},
         {.name = "pauses_max", .kind = CONFIG_INT, .fallback = "1000", .min = 1, .max = 10000,
          .help = "primary: most types, and types of a tenant, that were ever paused; each has a "

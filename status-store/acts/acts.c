@@ -24,7 +24,7 @@
 #define PAGE_WAIT ((msec)5 * MSEC_SECOND)
 #define PAGE_STEPS_WAIT ((msec)10 * MSEC_SECOND)
 
-static const char list_is_full[] = "too many jobs that are due later were acted on (moved_max)";
+static const char list_is_full[] = "too many jobs that are due later were moved (moved_max)";
 struct acts {
         struct acts_config config;
         struct act_tools tools;
@@ -35,19 +35,15 @@ struct acts {
 struct acts *acts_create(const struct acts_config *c, struct err *e)
 {
         AUTO(acts) a = xcalloc(1, sizeof(*a));
-        int64_t moved = 0;
         a->config = *c;
         a->tools = (struct act_tools){.registry = c->registry,
                                       .readers = c->readers,
                                       .operator= c->operator,
-                                      .marks_keep = c->marks_keep,
-                                      .moved_max = c->moved_max};
+                                      .marks_keep = c->marks_keep };
         a->under_way = under_way_create();
         a->places = tenant_places_create(c->at_once, (c->at_once + 1) / 2, "acts on jobs");
-        if (registry_count_moved(c->registry, &moved, e) != 0)
-                return NULL;
-        atomic_store(&a->tools.moved, moved);
-        return TAKE(a);
+        a->tools.moved = moved_room_create(c->registry, c->moved_max, c->marks_keep, e);
+        return a->tools.moved != NULL ? TAKE(a) : NULL;
 }
 
 void acts_close(struct acts *a)
@@ -65,6 +61,7 @@ void acts_destroy(struct acts **acts)
                 return;
         under_way_destroy(&a->under_way);
         tenant_places_destroy(&a->places);
+        moved_room_destroy(&a->tools.moved);
         free(a);
 }
 
@@ -186,7 +183,7 @@ static int carry_out(struct acts *a, struct act_job *j, msec deadline, struct ac
                      struct err *e)
 {
         struct act_batch b = {.all = j, .count = 1, .deadline = at_most(STEPS_WAIT, deadline)};
-        int full = act_list_is_full(&a->tools, &j->intent, clock_wall(), e);
+        int full = moved_room_refuses(a->tools.moved, &j->intent, clock_wall(), e);
         if (full != 0)
                 return full < 0 ? -1 : err_set(e, ERR_UNAVAILABLE, "%s", list_is_full);
         if (registry_begin_acts(a->config.registry, &j->intent, 1, NULL, NULL, e) != 0)
@@ -365,7 +362,7 @@ static int plan_one(struct acts *a, const struct act *act, struct act_job *j, st
         if (plan->refusal != ACT_ALLOWED || plan->done)
                 return 0;
         act_job_intend(act, plan, j);
-        return act_list_is_full(&a->tools, &j->intent, clock_wall(), e);
+        return moved_room_refuses(a->tools.moved, &j->intent, clock_wall(), e);
 }
 
 static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, struct err *e)
@@ -459,12 +456,14 @@ int acts_forget_old(struct acts *a, struct err *e)
         int64_t gone = 0;
         if (registry_forget_moved(a->config.registry, clock_wall(), &gone, e) != 0)
                 return -1;
-        atomic_fetch_sub(&a->tools.moved, gone);
+        moved_room_add(a->tools.moved, -gone);
+        if (moved_room_look(a->tools.moved, e) != 0)
+                return -1;
         return gone == MOVED_FORGOTTEN_AT_ONCE;
 }
 
 int acts_count(struct acts *a, int64_t *unfinished, int64_t *moved, struct err *e)
 {
-        *moved = atomic_load(&a->tools.moved);
+        *moved = moved_room_rows(a->tools.moved);
         return registry_count_intents(a->config.registry, unfinished, e);
 }
