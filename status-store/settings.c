@@ -19,7 +19,8 @@ static const struct config_key keys[] = {
         {.name = "readers", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 64,
          .help = "most reads of the database at once", AT(readers)},
         {.name = "waiting", .kind = CONFIG_INT, .fallback = "64", .min = 1, .max = 512,
-         .help = "most requests that wait for a job to end, and as many for a new job to be known",
+         .help = "most requests that wait for a job to end, half of them for one tenant; and as "
+                 "many for a new job to be known",
          AT(waiting)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token that callers must send", AT(internal_token)},
