@@ -26,7 +26,7 @@
 #include "gateway/packer.h"
 #include "gateway/session.h"
 #include "gateway/settings.h"
-#include "gateway/tenant_places.h"
+#include "common/http/tenant_places.h"
 
 enum {
         GATEWAY_ROUTES_MAX = 96,

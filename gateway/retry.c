@@ -24,8 +24,9 @@ enum { EMPTY_DEPTH = 4 };
 struct asked {
         struct gateway *gateway;
         struct http_request *request;
-        const char *tenant;
+        const char *tenant; /* "*": any, until the job is found */
         char id[UUID_SIZE];
+        char found[TENANT_SIZE]; /* the job's */
 };
 
 /* False: answered. */
@@ -87,15 +88,17 @@ struct known_job {
         int64_t run;
 };
 
-/* False: answered. */
-static bool read_job(const struct asked *a, struct known_job *out)
+/* Names the job's tenant, too: another's job of this id has letters of its own. False: answered. */
+static bool read_job(struct asked *a, struct known_job *out)
 {
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
         *out = (struct known_job){.run = 0};
-        write_path(&path, "jobs/", a->id, "?", a->tenant);
+        write_path(&path, "jobs/", a->id, "?one=true&", a->tenant);
         if (!ask(a, store, "GET", path.data, &reply))
                 return false;
+        if (reply.status == 200 && read_text(&reply, "tenant", a->found, sizeof(a->found)))
+                a->tenant = a->found;
         if (reply.status == 200 && read_text(&reply, "status", out->status, sizeof(out->status)))
                 out->run = read_number(buffer_bytes(&reply.body), "run");
         else if (reply.status != 404)

@@ -133,20 +133,22 @@ void api_by(const struct http_request *r, char by[ACT_BY_SIZE])
         snprintf(by, ACT_BY_SIZE, "%s", given != NULL ? given : "");
 }
 
-struct api_places *api_take_place(struct api_places *p, struct http_request *r)
+bool api_take_place(struct tenant_places *p, const char *tenant, struct http_request *r,
+                    struct api_place *out)
 {
-        if (atomic_fetch_add(&p->taken, 1) < p->most)
-                return p;
-        atomic_fetch_sub(&p->taken, 1);
-        http_problem(r, 503, "too many searches at once");
-        return NULL;
+        struct err why = {0};
+        if (tenant_places_take(p, tenant, &why) == 0)
+                *out = (struct api_place){p, tenant};
+        else
+                http_problem_err(r, &why);
+        return out->of != NULL;
 }
 
-void api_give_place(struct api_places **p)
+void api_give_place(struct api_place *p)
 {
-        if (*p != NULL)
-                atomic_fetch_sub(&(*p)->taken, 1);
-        *p = NULL;
+        if (p->of != NULL)
+                tenant_places_return(p->of, p->tenant);
+        p->of = NULL;
 }
 
 int api_await(struct api *a, enum record_kind kind, const char *name, int status)

@@ -5,12 +5,12 @@
 #pragma once
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "common/base/json_mask.h"
 #include "common/clients/control.h"
 #include "common/db/readers.h"
 #include "common/http/server.h"
+#include "common/http/tenant_places.h"
 #include "status-store/acts/acts_gauges.h"
 #include "status-store/acts/unparker.h"
 #include "status-store/gauges.h"
@@ -26,11 +26,10 @@
 #include "status-store/why/token_counts.h"
 
 struct operations;
-
-/* Bounds how many requests of a kind read the database for long. */
-struct api_places {
-        atomic_uint taken;
-        unsigned most;
+/* One of the places of requests of a kind that read the database for long. */
+struct api_place {
+        struct tenant_places *of; /* NULL: none was taken */
+        const char *tenant;       /* the request's */
 };
 
 struct api {
@@ -51,9 +50,9 @@ struct api {
         struct operations *operations;     /* likewise */
         struct unparker *unparker;         /* likewise; NULL too without the operator's password */
         struct tenant_logins logins;       /* likewise */
-        struct api_places searches;        /* for a text: they must not take all readers */
-        struct api_places scans;           /* of table `finds`, or of all ids */
-        struct api_places audits;          /* pages of the audit: acts need the registry too */
+        struct tenant_places *searches;    /* for a text: they must not take all readers */
+        struct tenant_places *scans;       /* of table `finds`, or of all ids */
+        struct tenant_places *audits;      /* pages of the audit: acts need the registry too */
         struct claim_limits claim_limits;
         size_t claims_waiting_max; /* writes of the registry, beyond which claims are refused */
         struct gauges *gauges;
@@ -91,10 +90,11 @@ bool api_find_tenant(struct api *a, struct http_request *r, struct tenant *t);
 pthread_mutex_t *api_change_begin(struct api *a);
 void api_change_end(pthread_mutex_t **changing);
 #define AUTO_CHANGE __attribute__((cleanup(api_change_end))) pthread_mutex_t
-/* Held until the end of the scope, see AUTO_PLACE. NULL: all are taken; answered with 503. */
-struct api_places *api_take_place(struct api_places *p, struct http_request *r);
-void api_give_place(struct api_places **p);
-#define AUTO_PLACE __attribute__((cleanup(api_give_place))) struct api_places
+/* Held until the end of the scope, see AUTO_PLACE. False: none is free; answered with 503. */
+bool api_take_place(struct tenant_places *p, const char *tenant, struct http_request *r,
+                    struct api_place *out);
+void api_give_place(struct api_place *p);
+#define AUTO_PLACE __attribute__((cleanup(api_give_place))) struct api_place
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);
 msec api_as_of(const struct api *a); /* up to then the projection knows everything */

@@ -55,7 +55,7 @@ static bool read_time(struct http_request *r, const char *name, msec *out)
         const char *text = http_query(r, name);
         struct err why = {0};
 
-        return text == NULL || time_parse(text, out, &why) == 0 ||
+        return text == NULL || time_parse_bound(text, out, &why) == 0 ||
                refuse(r, name, "a time (RFC 3339)");
 }
 
@@ -144,8 +144,8 @@ void audit_list(void *owner, struct http_request *r)
 
         if (!api_is_primary(a, r) || !read_filter(r, &filter))
                 return;
-        AUTO_PLACE *place = api_take_place(&a->audits, r);
-        if (place == NULL)
+        AUTO_PLACE place = {.of = NULL};
+        if (!api_take_place(a->audits, http_query(r, "tenant"), r, &place))
                 return;
         filter.deadline = clock_mono() + LOOK_TIME;
         json_begin_array(&members, "acts");

@@ -2,10 +2,14 @@
  *
  * jobs_api.c: GET /jobs/{id} and what is below it, of the internal API.
  */
+#include <string.h>
+
 #include "common/http/mask_param.h"
 #include "common/http/problem.h"
+#include "status-store/acts/act_rules.h"
 #include "status-store/api.h"
 #include "status-store/jobs/job_json.h"
+#include "status-store/jobs/job_tenant.h"
 #include "status-store/jobs/lookup.h"
 #include "status-store/why_api.h"
 
@@ -166,6 +170,26 @@ static void answer_payload(struct http_request *r, const struct question *q, str
                             payload);
 }
 
+/* For who acts on it next: one=true. False: answered. */
+static bool is_the_only_one(struct api *a, struct http_request *r, const struct question *q)
+{
+        const struct act_refused *several = act_refused(ACT_SEVERAL_TENANTS);
+        char tenant[TENANT_SIZE];
+        struct err why = {0};
+        if (http_query(r, "one") == NULL || strcmp(q->tenant, "*") != 0)
+                return true;
+        AUTO_READER *reader = readers_take(a->readers, &why);
+        int tenants =
+                reader != NULL ? job_tenant(reader_database(reader), q->id, tenant, &why) : -1;
+        if (tenants < 0)
+                http_problem_err(r, &why);
+        else if (tenants == TENANTS_SEVERAL)
+                http_problem_of(r, &(struct problem){.status = several->status,
+                                                     .type = several->type,
+                                                     .detail = several->detail});
+        return tenants >= 0 && tenants < TENANTS_SEVERAL;
+}
+
 static void answer_question(struct api *a, struct http_request *r, enum asked what)
 {
         struct question q = {.what = what, .tenant = api_tenant(r)};
@@ -179,6 +203,8 @@ static void answer_question(struct api *a, struct http_request *r, enum asked wh
         int found = 0;
         if (uuid_parse(bytes_of_text(http_param(r, "id")), q.id))
                 found = read_or_wait(a, &q, &out, &why);
+        if (found == 1 && !is_the_only_one(a, r, &q))
+                return;
         if (found == 1 && what == ASKED_PAYLOAD)
                 answer_payload(r, &q, buffer_bytes(&out));
         else if (found == 1)
@@ -199,7 +225,7 @@ static void answer_plain(struct api *a, struct http_request *r, enum asked what)
 
 void jobs_get(void *owner, struct http_request *r)
 {
-        static const char *const allowed[] = {"tenant", "wait", "mask", NULL};
+        static const char *const allowed[] = {"tenant", "wait", "mask", "one", NULL};
         if (http_query_only(r, allowed))
                 answer_question(owner, r, ASKED_JOB);
 }

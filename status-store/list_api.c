@@ -81,7 +81,7 @@ void jobs_list(void *owner, struct http_request *r)
                 answer_list(a, r, &q, counts);
                 return;
         }
-        AUTO_PLACE *place = api_take_place(&a->searches, r);
-        if (place != NULL)
+        AUTO_PLACE place = {.of = NULL};
+        if (api_take_place(a->searches, q.filter.tenant, r, &place))
                 answer_list(a, r, &q, counts);
 }

@@ -10,8 +10,8 @@ static void answer_scan(struct api *a, struct http_request *r, const char *tenan
 {
         struct err why = {0};
         AUTO_BUFFER members = {0};
-        AUTO_PLACE *place = api_take_place(&a->scans, r);
-        if (place == NULL)
+        AUTO_PLACE place = {.of = NULL};
+        if (!api_take_place(a->scans, tenant, r, &place))
                 return;
         AUTO_READER *reader = readers_take(a->readers, &why);
         if (reader == NULL || lookup_find_scan(reader, tenant, what, &members, &why) != 0)

@@ -191,8 +191,8 @@ static void preview_or_start(struct api *a, struct http_request *r, enum operati
         }
         if (!read_filter(r, kind, &filter))
                 return;
-        AUTO_PLACE *place = api_take_place(&a->searches, r);
-        if (place != NULL)
+        AUTO_PLACE place = {.of = NULL};
+        if (api_take_place(a->searches, filter.tenant, r, &place))
                 preview(a, r, kind, &filter);
 }
 

@@ -19,7 +19,8 @@ static const struct config_key keys[] = {
         {.name = "readers", .kind = CONFIG_INT, .fallback = "8", .min = 1, .max = 64,
          .help = "most reads of the database at once", AT(readers)},
         {.name = "waiting", .kind = CONFIG_INT, .fallback = "64", .min = 1, .max = 512,
-         .help = "most requests that wait for a job to end, and as many for a new job to be known",
+         .help = "most requests that wait for a job to end, half of them for one tenant; and as "
+                 "many for a new job to be known",
          AT(waiting)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token that callers must send", AT(internal_token)},
@@ -97,7 +98,7 @@ static const struct config_key keys[] = {
         {.name = "moved_max", .kind = CONFIG_INT, .fallback = "2000000", .min = 1,
          .max = 100000000,
          .help = "primary: most jobs whose last act is kept until they would have been due, about "
-                 "80 bytes each; beyond, acts on jobs due later are refused",
+                 "80 bytes each; beyond, jobs due later are not moved",
          AT(moved_max)},
         {.name = "pauses_max", .kind = CONFIG_INT, .fallback = "1000", .min = 1, .max = 10000,
          .help = "primary: most types, and types of a tenant, that were ever paused; each has a "

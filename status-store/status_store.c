@@ -19,7 +19,7 @@
 #include "status-store/expirer.h"
 #include "status-store/gauges.h"
 #include "status-store/health_watch.h"
-#include "status-store/job_tenant.h"
+#include "status-store/jobs/job_tenant.h"
 #include "status-store/projection/follower.h"
 #include "status-store/provisioning/claim_settler.h"
 #include "status-store/queue_sizes.h"
@@ -77,7 +77,7 @@ static void on_keyed(void *owner, const struct keyed_job *job)
 static int on_owner(void *owner, const char *id, char tenant[TENANT_SIZE], struct err *e)
 {
         const struct status_store *s = owner;
-        return job_tenant(store_database(s->store), id, tenant, e);
+        return job_tenant(store_database(s->store), id, tenant, e) < 0 ? -1 : 0;
 }
 
 static int on_acts(void *owner, struct bytes lines, struct err *e)
@@ -133,9 +133,10 @@ static int open_projection(struct status_store *s, struct err *e)
                 return -1;
         s->retention = retention_create(s->store, &keep);
         s->api.readers = readers_create(c->database, (unsigned)c->readers, e);
-        s->api.searches.most = c->readers >= 8 ? (unsigned)c->readers / 4 : 1;
-        s->api.scans.most = SCANS_MAX;
-        s->api.audits.most = AUDITS_MAX;
+        const unsigned searches = c->readers >= 8 ? (unsigned)c->readers / 4 : 1;
+        s->api.searches = tenant_places_create(searches, (searches + 1) / 2, "searches");
+        s->api.scans = tenant_places_create(SCANS_MAX, SCANS_MAX / 2, "searches");
+        s->api.audits = tenant_places_create(AUDITS_MAX, AUDITS_MAX / 2, "pages of the audit");
         if (s->api.readers == NULL)
                 return -1;
         s->api.waiting = waiters_create((unsigned)c->waiting);
@@ -464,6 +465,9 @@ static void end(void *owner)
         acts_gauges_destroy(&s->api.acts_gauges);
         waiters_destroy(&s->api.waiting);
         waiters_destroy(&s->api.young);
+        tenant_places_destroy(&s->api.searches);
+        tenant_places_destroy(&s->api.scans);
+        tenant_places_destroy(&s->api.audits);
         markers_destroy(&s->api.markers);
         seen_destroy(&s->seen);
         readers_destroy(&s->api.readers);

@@ -18,6 +18,8 @@ const struct act_refused *act_refused(enum act_refusal why)
 {
         static const struct act_refused all[] = {
                 [ACT_NO_SUCH_JOB] = {404, NULL, "there is no such job"},
+                [ACT_SEVERAL_TENANTS] = {409, PROBLEM("several-tenants"),
+                                         "several tenants have a job of this id: name the tenant"},
                 [ACT_JOB_OPEN] = {409, PROBLEM("job-open"), "the job has not ended"},
                 [ACT_JOB_RUNNING] = {409, PROBLEM("job-running"), "the job runs"},
                 [ACT_JOB_ENDED] = {409, PROBLEM("job-ended"), "the job has ended"},

@@ -35,6 +35,7 @@ struct act {
 enum act_refusal {
         ACT_ALLOWED,
         ACT_NO_SUCH_JOB,
+        ACT_SEVERAL_TENANTS, /* have a job of the id */
         ACT_JOB_OPEN,
         ACT_JOB_RUNNING,
         ACT_JOB_ENDED,

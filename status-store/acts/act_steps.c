@@ -28,14 +28,6 @@ int act_payload(struct reader *r, const struct job_row *row, struct buffer *out,
         return found;
 }
 
-int act_list_is_full(const struct act_tools *t, const struct intent *i, msec now, struct err *e)
-{
-        if (atomic_load(&t->moved) < t->moved_max || i->due <= now + t->marks_keep / 2)
-                return 0;
-        int listed = registry_is_moved(t->registry, i->tenant, i->id, e);
-        return listed < 0 ? -1 : !listed;
-}
-
 /* Copies that are published at once. A message borrows from its job and payload. */
 struct chunk {
         struct job jobs[CHUNK_JOBS];
@@ -160,16 +152,15 @@ static int note_end(struct progress *p, struct err *e)
 {
         struct act_tools *t = p->tools;
         const struct act_batch *b = p->batch;
-        const struct moved_terms terms = {.now = clock_wall(),
-                                          .keep = t->marks_keep,
-                                          .full = atomic_load(&t->moved) >= t->moved_max};
+        const struct moved_terms terms = {
+                .now = clock_wall(), .keep = t->marks_keep, .full = moved_room_is_full(t->moved)};
         AUTO_FREE struct intent *all = xcalloc(b->count + 1, sizeof(*all));
         int64_t added = 0;
         for (size_t i = 0; i < b->count; i++)
                 all[i] = b->all[i].intent;
         if (registry_end_acts(t->registry, all, b->count, &terms, &added, e) != 0)
                 return -1;
-        atomic_fetch_add(&t->moved, added);
+        moved_room_add(t->moved, added);
         return 1;
 }
 

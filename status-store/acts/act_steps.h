@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 
 #include "common/db/readers.h"
+#include "status-store/acts/moved_room.h"
 #include "status-store/acts/operator.h"
-#include "status-store/acts/registry_acts.h"
 #include "status-store/projection/schema.h"
 
 /* All borrowed. */
@@ -22,8 +22,7 @@ struct act_tools {
         struct readers *readers;
         struct operator* operator;
         msec marks_keep;
-        int64_t moved_max;
-        atomic_llong moved;  /* rows of the moved list */
+        struct moved_room *moved;
         atomic_bool closing; /* steps that failed are not tried again */
 };
 
@@ -47,7 +46,3 @@ int act_steps_run(struct act_tools *t, struct act_batch *b, struct err *e) MUST_
 /* 1: the payload of the row is stored; 0; -1. out: gets it; NULL: not wanted. */
 int act_payload(struct reader *r, const struct job_row *row, struct buffer *out,
                 struct err *e) MUST_CHECK;
-/* 1: the list of acts is full, and this one, whose job it does not have, must not be missing in it;
- * 0; -1. */
-int act_list_is_full(const struct act_tools *t, const struct intent *i, msec now,
-                     struct err *e) MUST_CHECK;

@@ -10,11 +10,13 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/tenant_places.h"
+#include "status-store/acts/act_job.h"
 #include "status-store/acts/act_lines.h"
 #include "status-store/acts/act_steps.h"
 #include "status-store/acts/mark_readers.h"
 #include "status-store/acts/under_way.h"
-#include "status-store/jobs/lookup.h"
+#include "status-store/jobs/job_tenant.h"
 
 /* Of ACT_WAIT what is left when an act is begun: for the broker, and for consumers to tell. */
 #define DO_WAIT ((msec)5 * MSEC_SECOND)
@@ -22,29 +24,26 @@
 #define PAGE_WAIT ((msec)5 * MSEC_SECOND)
 #define PAGE_STEPS_WAIT ((msec)10 * MSEC_SECOND)
 
-static const char list_is_full[] = "too many jobs that are due later were acted on (moved_max)";
+static const char list_is_full[] = "too many jobs that are due later were moved (moved_max)";
 struct acts {
         struct acts_config config;
         struct act_tools tools;
         struct under_way *under_way;
-        atomic_uint running; /* single acts */
+        struct tenant_places *places; /* of single acts */
 };
 
 struct acts *acts_create(const struct acts_config *c, struct err *e)
 {
         AUTO(acts) a = xcalloc(1, sizeof(*a));
-        int64_t moved = 0;
         a->config = *c;
         a->tools = (struct act_tools){.registry = c->registry,
                                       .readers = c->readers,
                                       .operator= c->operator,
-                                      .marks_keep = c->marks_keep,
-                                      .moved_max = c->moved_max};
+                                      .marks_keep = c->marks_keep };
         a->under_way = under_way_create();
-        if (registry_count_moved(c->registry, &moved, e) != 0)
-                return NULL;
-        atomic_store(&a->tools.moved, moved);
-        return TAKE(a);
+        a->places = tenant_places_create(c->at_once, (c->at_once + 1) / 2, "acts on jobs");
+        a->tools.moved = moved_room_create(c->registry, c->moved_max, c->marks_keep, e);
+        return a->tools.moved != NULL ? TAKE(a) : NULL;
 }
 
 void acts_close(struct acts *a)
@@ -61,6 +60,8 @@ void acts_destroy(struct acts **acts)
         if (a == NULL)
                 return;
         under_way_destroy(&a->under_way);
+        tenant_places_destroy(&a->places);
+        moved_room_destroy(&a->tools.moved);
         free(a);
 }
 
@@ -90,70 +91,6 @@ int acts_publish_marks(struct acts *a, struct bytes lines, int64_t *mark, struct
         return operator_publish_marks(a->config.operator, lines, mark, e);
 }
 
-static void job_fini(struct act_job *j)
-{
-        stored_job_fini(&j->job);
-}
-#define AUTO_ACT_JOB __attribute__((cleanup(job_fini))) struct act_job
-
-/* 1: found; 0; -1. *has_payload: it is stored. */
-static int read_job(struct acts *a, const char *tenant, const char *id, struct act_job *out,
-                    bool *has_payload, struct err *e)
-{
-        AUTO_READER *reader = readers_take(a->config.readers, e);
-        if (reader == NULL)
-                return -1;
-        int found = lookup_job(reader, tenant, id, &out->job, e);
-        int stored = found == 1 ? act_payload(reader, &out->job.row, NULL, e) : 0;
-        *has_payload = stored == 1;
-        return stored < 0 ? -1 : found;
-}
-
-/* 1: it is there, and not deleted; 0; -1. */
-static int tenant_lives(struct acts *a, const char *tenant, struct err *e)
-{
-        struct tenant t;
-        int found = registry_tenant(a->config.registry, tenant, &t, e);
-        return found == 1 ? !t.record.deleted : found;
-}
-
-/* 1: the plan is made; -1. */
-static int judge(struct acts *a, const struct act *act, struct act_job *j, struct act_plan *plan,
-                 struct err *e)
-{
-        bool has_payload = false;
-        int found = read_job(a, act->tenant, act->id, j, &has_payload, e);
-        if (found < 0)
-                return -1;
-        const struct job_row *row = found == 1 ? &j->job.row : NULL;
-        act_judge(row, act, has_payload, clock_wall(), plan);
-        if (plan->refusal != ACT_ALLOWED || plan->done || !act_publishes(plan->kind))
-                return 1;
-        int lives = tenant_lives(a, row->tenant, e);
-        if (lives == 0)
-                plan->refusal = ACT_NO_TENANT;
-        return lives < 0 ? -1 : 1;
-}
-
-static void plan_intent(const struct act *act, const struct act_plan *plan, struct act_job *j)
-{
-        const struct job_row *row = &j->job.row;
-        struct intent *i = &j->intent;
-        *i = (struct intent){.kind = plan->kind,
-                             .run = plan->run,
-                             .attempt = plan->kind == ACT_RETRY ? 1 : plan->attempt,
-                             .run_at = plan->run_at,
-                             .priority = plan->priority,
-                             .moved = plan->moved,
-                             .due = plan->due > plan->run_at ? plan->due : plan->run_at,
-                             .at = clock_wall()};
-        if (act_publishes(plan->kind))
-                i->copy = operator_copy_number(act_highest_copy(row));
-        memcpy(i->tenant, row->tenant, sizeof(i->tenant));
-        memcpy(i->id, row->id, sizeof(i->id));
-        memcpy(i->by, act->by, sizeof(i->by));
-}
-
 /* What it was for has gone. Its old message stays what it was. */
 static int drop(struct acts *a, const struct intent *i, const char *why, struct err *e)
 {
@@ -171,8 +108,9 @@ static int read_again(struct acts *a, struct act_job *j, msec deadline, struct e
         int current = acts_become_current(a, deadline, e);
         if (current == 0)
                 return err_set(e, ERR_UNAVAILABLE, "the status is behind the events");
-        int found = current < 0 ? -1 : read_job(a, i->tenant, i->id, j, &has_payload, e);
-        int lives = found < 0 ? -1 : tenant_lives(a, i->tenant, e);
+        int found =
+                current < 0 ? -1 : act_job_read(&a->tools, i->tenant, i->id, j, &has_payload, e);
+        int lives = found < 0 ? -1 : act_tenant_lives(&a->tools, i->tenant, e);
         if (lives < 0)
                 return -1;
         if (lives == 0)
@@ -245,7 +183,7 @@ static int carry_out(struct acts *a, struct act_job *j, msec deadline, struct ac
                      struct err *e)
 {
         struct act_batch b = {.all = j, .count = 1, .deadline = at_most(STEPS_WAIT, deadline)};
-        int full = act_list_is_full(&a->tools, &j->intent, clock_wall(), e);
+        int full = moved_room_refuses(a->tools.moved, &j->intent, clock_wall(), e);
         if (full != 0)
                 return full < 0 ? -1 : err_set(e, ERR_UNAVAILABLE, "%s", list_is_full);
         if (registry_begin_acts(a->config.registry, &j->intent, 1, NULL, NULL, e) != 0)
@@ -267,6 +205,12 @@ static bool may_act(const struct act_plan *plan, bool current)
         return current || (cancels && plan->refusal == ACT_ALLOWED && !plan->done);
 }
 
+static int refuse_behind(struct act_answer *out, struct err *e)
+{
+        out->is_behind = true;
+        return err_set(e, ERR_UNAVAILABLE, "the status is behind the events: try again");
+}
+
 /* The caller has entered the job. */
 static int act_on(struct acts *a, const struct act *act, msec deadline, struct act_answer *out,
                   struct err *e)
@@ -276,12 +220,10 @@ static int act_on(struct acts *a, const struct act *act, msec deadline, struct a
         if (end_earlier(a, act, deadline - DO_WAIT, e) != 0)
                 return -1;
         int current = acts_become_current(a, deadline - DO_WAIT, e);
-        if (current < 0 || judge(a, act, &j, &plan, e) < 0)
+        if (current < 0 || act_job_judge(&a->tools, act, &j, &plan, e) < 0)
                 return -1;
-        if (!may_act(&plan, current == 1)) {
-                out->is_behind = true;
-                return err_set(e, ERR_UNAVAILABLE, "the status is behind the events: try again");
-        }
+        if (!may_act(&plan, current == 1))
+                return refuse_behind(out, e);
         const struct job_row *row = &j.job.row;
         out->refusal = plan.refusal;
         out->status = row->status;
@@ -289,23 +231,49 @@ static int act_on(struct acts *a, const struct act *act, msec deadline, struct a
         memcpy(out->tenant, row->tenant, sizeof(out->tenant));
         if (plan.refusal != ACT_ALLOWED || plan.done)
                 return plan.done ? repeat_mark(a, row, deadline, out, e) : 0;
-        plan_intent(act, &plan, &j);
+        act_job_intend(act, &plan, &j);
         return carry_out(a, &j, deadline, out, e);
+}
+
+/* 1: the act's tenant is a name; 0: see `out`; -1. */
+static int name_tenant(struct acts *a, struct act *act, msec deadline, struct act_answer *out,
+                       struct err *e)
+{
+        if (strcmp(act->tenant, "*") != 0)
+                return 1;
+        int current = acts_become_current(a, deadline, e);
+        AUTO_READER *reader = current >= 0 ? readers_take(a->config.readers, e) : NULL;
+        int tenants =
+                reader != NULL ? job_tenant(reader_database(reader), act->id, act->tenant, e) : -1;
+        if (tenants == 0 && current == 0)
+                return refuse_behind(out, e);
+        if (tenants == 0 || tenants == TENANTS_SEVERAL)
+                out->refusal = tenants == 0 ? ACT_NO_SUCH_JOB : ACT_SEVERAL_TENANTS;
+        return tenants == TENANTS_SEVERAL ? 0 : tenants;
+}
+
+static int act_in_turn(struct acts *a, const struct act *asked, msec deadline,
+                       struct act_answer *out, struct err *e)
+{
+        struct act act = *asked;
+        int named = name_tenant(a, &act, deadline - DO_WAIT, out, e);
+        if (named != 1)
+                return named;
+        if (under_way_enter(a->under_way, act.tenant, act.id, deadline - DO_WAIT, e) != 0)
+                return -1;
+        int done = act_on(a, &act, deadline, out, e);
+        under_way_leave(a->under_way, act.tenant, act.id);
+        return done;
 }
 
 int acts_do(struct acts *a, const struct act *act, msec deadline, struct act_answer *out,
             struct err *e)
 {
-        int done = -1;
         *out = (struct act_answer){.refusal = ACT_ALLOWED};
-        if (check(a, e) != 0 || under_way_enter(a->under_way, act->id, deadline - DO_WAIT, e) != 0)
+        if (check(a, e) != 0 || tenant_places_take(a->places, act->tenant, e) != 0)
                 return -1;
-        if (atomic_fetch_add(&a->running, 1) >= a->config.at_once)
-                (void)err_set(e, ERR_FULL, "too many acts on jobs at once");
-        else
-                done = act_on(a, act, deadline, out, e);
-        atomic_fetch_sub(&a->running, 1);
-        under_way_leave(a->under_way, act->id);
+        int done = act_in_turn(a, act, deadline, out, e);
+        tenant_places_return(a->places, act->tenant);
         return done;
 }
 
@@ -353,9 +321,9 @@ struct entered {
 static void entered_fini(struct entered *n)
 {
         for (size_t i = 0; i < n->entered; i++)
-                under_way_leave(n->acts->under_way, n->page->acts[i].id);
+                under_way_leave(n->acts->under_way, n->page->acts[i].tenant, n->page->acts[i].id);
         for (size_t i = 0; i < n->count; i++)
-                job_fini(&n->jobs[i]);
+                act_job_fini(&n->jobs[i]);
         free(n->jobs);
 }
 #define AUTO_ENTERED __attribute__((cleanup(entered_fini))) struct entered
@@ -364,10 +332,11 @@ static int enter_page(struct acts *a, struct entered *n, msec deadline, struct e
 {
         const struct acts_page *p = n->page;
         for (size_t i = 0; i < p->count; i++) {
-                if (under_way_enter(a->under_way, p->acts[i].id, deadline, e) != 0)
+                const struct act *act = &p->acts[i];
+                if (under_way_enter(a->under_way, act->tenant, act->id, deadline, e) != 0)
                         return -1;
                 n->entered++;
-                if (end_earlier(a, &p->acts[i], deadline, e) != 0)
+                if (end_earlier(a, act, deadline, e) != 0)
                         return -1;
         }
         return 0;
@@ -388,12 +357,12 @@ static void count_refused(struct acts_page *p, bool full, enum act_refusal why)
 static int plan_one(struct acts *a, const struct act *act, struct act_job *j, struct act_plan *plan,
                     struct err *e)
 {
-        if (judge(a, act, j, plan, e) < 0)
+        if (act_job_judge(&a->tools, act, j, plan, e) < 0)
                 return -1;
         if (plan->refusal != ACT_ALLOWED || plan->done)
                 return 0;
-        plan_intent(act, plan, j);
-        return act_list_is_full(&a->tools, &j->intent, clock_wall(), e);
+        act_job_intend(act, plan, j);
+        return moved_room_refuses(a->tools.moved, &j->intent, clock_wall(), e);
 }
 
 static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, struct err *e)
@@ -408,7 +377,7 @@ static int judge_page(struct acts *a, struct acts_page *p, struct entered *n, st
                         n->count++;
                         continue;
                 }
-                job_fini(j);
+                act_job_fini(j);
                 if (full < 0)
                         return -1;
                 *j = (struct act_job){.intent = {.copy = 0}};
@@ -457,11 +426,11 @@ static int resume(struct acts *a, const struct intent *listed, struct err *e)
 {
         struct intent now;
         const msec deadline = clock_mono() + PAGE_WAIT;
-        if (under_way_enter(a->under_way, listed->id, deadline, e) != 0)
+        if (under_way_enter(a->under_way, listed->tenant, listed->id, deadline, e) != 0)
                 return -1;
         int found = registry_intent(a->config.registry, listed->tenant, listed->id, &now, e);
         int done = found == 1 ? redo(a, &now, deadline, e) : found;
-        under_way_leave(a->under_way, listed->id);
+        under_way_leave(a->under_way, listed->tenant, listed->id);
         return done;
 }
 
@@ -487,12 +456,14 @@ int acts_forget_old(struct acts *a, struct err *e)
         int64_t gone = 0;
         if (registry_forget_moved(a->config.registry, clock_wall(), &gone, e) != 0)
                 return -1;
-        atomic_fetch_sub(&a->tools.moved, gone);
+        moved_room_add(a->tools.moved, -gone);
+        if (moved_room_look(a->tools.moved, e) != 0)
+                return -1;
         return gone == MOVED_FORGOTTEN_AT_ONCE;
 }
 
 int acts_count(struct acts *a, int64_t *unfinished, int64_t *moved, struct err *e)
 {
-        *moved = atomic_load(&a->tools.moved);
+        *moved = moved_room_rows(a->tools.moved);
         return registry_count_intents(a->config.registry, unfinished, e);
 }

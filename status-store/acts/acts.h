@@ -28,7 +28,7 @@ struct acts_config {
         struct seen *seen;
         msec marks_keep;
         int64_t moved_max;
-        unsigned at_once; /* single acts that do not wait for others; for more: ERR_FULL */
+        unsigned at_once; /* single acts, half of them of one tenant; for more: ERR_FULL */
 };
 
 struct acts *acts_create(const struct acts_config *c, struct err *e) MUST_CHECK;
@@ -62,8 +62,8 @@ struct act_answer {
  * it cannot be known, or no act can be done now. */
 int acts_become_current(struct acts *a, msec deadline, struct err *e) MUST_CHECK;
 
-/* act->tenant "*": any. Takes until the clock_mono() deadline at most; less than ACT_WAIT is too
- * short for a slow broker. 0: done, or refused: see out->refusal. */
+/* act->tenant "*": the only one with such a job. Takes until the clock_mono() deadline at most;
+ * less than ACT_WAIT is too short for a slow broker. 0: done, or refused: see out->refusal. */
 #define ACT_WAIT ((msec)9 * MSEC_SECOND)
 int acts_do(struct acts *a, const struct act *act, msec deadline, struct act_answer *out,
             struct err *e) MUST_CHECK;
@@ -96,7 +96,8 @@ void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_be
 
 /* Does what was begun and not ended. */
 int acts_resume(struct acts *a, struct err *e) MUST_CHECK;
-/* Deletes some old rows of what is kept of acts. 1: there may be more; 0; -1. */
+/* Deletes some old rows of what is kept of acts, and looks who has most of them. 1: there may be
+ * more; 0; -1. */
 int acts_forget_old(struct acts *a, struct err *e) MUST_CHECK;
 /* Acts that were begun and have not ended; rows of the list of last acts. -1: unknown. */
 int acts_count(struct acts *a, int64_t *unfinished, int64_t *moved, struct err *e) MUST_CHECK;

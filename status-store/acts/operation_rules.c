@@ -239,8 +239,11 @@ void operation_filter_json(const struct job_filter *f, bool hides, struct buffer
         json_end(out);
 }
 
-void operation_write_marks(const struct job_filter *f, int64_t copy, msec at, struct buffer *out)
+int operation_write_marks(const struct job_filter *f, int64_t copy, msec at, struct buffer *out,
+                          struct err *e)
 {
+        if (f->created_before < 1)
+                return err_set(e, ERR_CORRUPT, "an operation in the registry has no time");
         struct mark m = {
                 .copy = copy, .before = f->created_before, .at = at, .why = MARK_FOR_CANCEL};
         if (strcmp(f->tenant, "*") != 0)
@@ -251,4 +254,5 @@ void operation_write_marks(const struct job_filter *f, int64_t copy, msec at, st
                 memcpy(m.type, f->types[i], sizeof(m.type));
                 mark_write(&m, out);
         }
+        return 0;
 }

@@ -42,5 +42,7 @@ int operation_filter_read(const char *query, struct job_filter *out, struct buff
 void operation_filter_json(const struct job_filter *f, bool hides, struct buffer *out);
 
 /* Appends the lines of marks that end what the filter matches and was created before
- * f->created_before. copy: of copies below it. */
-void operation_write_marks(const struct job_filter *f, int64_t copy, msec at, struct buffer *out);
+ * f->created_before; without it: ERR_CORRUPT, consumers would skip the marks. copy: of copies below
+ * it. */
+int operation_write_marks(const struct job_filter *f, int64_t copy, msec at, struct buffer *out,
+                          struct err *e) MUST_CHECK;

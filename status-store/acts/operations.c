@@ -105,9 +105,9 @@ static int publish_bulk(struct operations *o, const struct operation *op, int64_
         AUTO_PAGE_FILTER f = {.filter = {.tenant = op->tenant}};
         AUTO_BUFFER lines = {0};
         if (page_filter_read(&f, op, e) != 0 ||
+            operation_write_marks(&f.filter, op->copy, clock_wall(), &lines, e) != 0 ||
             registry_note_bulk(o->config.registry, op->id, BULK_BEGUN, e) != 0)
                 return -1;
-        operation_write_marks(&f.filter, op->copy, clock_wall(), &lines);
         if (acts_publish_marks(o->config.acts, buffer_bytes(&lines), mark, e) != 0)
                 return -1;
         return registry_note_bulk(o->config.registry, op->id, BULK_MARKED, e);

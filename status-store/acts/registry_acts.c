@@ -95,6 +95,11 @@ static int delete_intent(struct database *db, const struct intent *i, struct err
                             DB_VALUES(value_text(i->tenant), value_id(&id)), e);
 }
 
+bool moved_may_be_missing(const struct intent *i, msec now, msec keep)
+{
+        return i->due <= now + keep / 2;
+}
+
 struct ending {
         const struct intent *all;
         size_t count;
@@ -111,7 +116,7 @@ static int put_moved(struct database *db, struct ending *end, const struct inten
                                DB_VALUES(value_text(i->tenant), value_id(&id)), e);
         if (known < 0)
                 return -1;
-        if (known == 0 && t->full)
+        if (known == 0 && t->full && moved_may_be_missing(i, t->now, t->keep))
                 return 0;
         msec due = i->due > t->now + PAUSE_LONG ? i->due : t->now + PAUSE_LONG;
         bool ends = act_ends_the_run(i->kind);
@@ -249,6 +254,25 @@ int registry_count_intents(struct registry *r, int64_t *count, struct err *e)
 int registry_count_moved(struct registry *r, int64_t *count, struct err *e)
 {
         return count_rows(r, "SELECT count(*) FROM moved", count, e);
+}
+
+int registry_most_moved(struct registry *r, char tenant[TENANT_SIZE], int64_t *rows, struct err *e)
+{
+        tenant[0] = '\0';
+        *rows = 0;
+        AUTO_READER *reader = registry_read(r, e);
+        if (reader == NULL)
+                return -1;
+        AUTO_RESET *most = reader_query(reader,
+                                        "SELECT tenant, count(*) AS n FROM moved GROUP BY tenant"
+                                        " ORDER BY n DESC LIMIT 1",
+                                        NULL, e);
+        int found = db_step(most, e);
+        if (found == 1) {
+                db_text(most, 0, tenant, TENANT_SIZE);
+                *rows = sqlite3_column_int64(most, 1);
+        }
+        return found < 0 ? -1 : 0;
 }
 
 /* 1: the holder has a run already; 0; -1. */

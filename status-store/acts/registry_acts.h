@@ -33,8 +33,10 @@ int registry_begin_acts(struct registry *r, struct intent *all, size_t count, wr
 
 struct moved_terms {
         msec now, keep; /* how long a row is kept after its latest due time */
-        bool full;      /* jobs that are not in the list are left out */
+        bool full;      /* a new row is left out where it may be missing */
 };
+/* Consumers have the act's mark until its last message has come due. keep: as above. */
+bool moved_may_be_missing(const struct intent *i, msec now, msec keep);
 /* In one write: the moved list, and the intents are deleted. *added: new rows of the list. */
 int registry_end_acts(struct registry *r, const struct intent *all, size_t count,
                       const struct moved_terms *terms, int64_t *added, struct err *e) MUST_CHECK;
@@ -70,6 +72,9 @@ int registry_moved(struct registry *r, struct delivery_asked *d, struct err *e) 
 int registry_is_moved(struct registry *r, const char *tenant, const char *id,
                       struct err *e) MUST_CHECK;
 int registry_count_moved(struct registry *r, int64_t *count, struct err *e) MUST_CHECK;
+/* The tenant with the most rows of the moved list; "": there is none. Reads them all. */
+int registry_most_moved(struct registry *r, char tenant[TENANT_SIZE], int64_t *rows,
+                        struct err *e) MUST_CHECK;
 /* Deletes old rows of the moved list, MOVED_FORGOTTEN_AT_ONCE at most, and old runs likewise.
  * *gone: of the moved list. What is paused for long may be held until after `keep`: of it nothing
  * is deleted. */

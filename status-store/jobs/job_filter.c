@@ -78,7 +78,7 @@ static int set_words(struct job_filter *f, const struct words *w, const char *li
 static int set_time(msec *out, const char *name, const char *text, struct err *e)
 {
         struct err why = {0};
-        if (time_parse(text, out, &why) == 0)
+        if (time_parse_bound(text, out, &why) == 0)
                 return 0;
         return err_set(e, ERR_INVALID, "%s: %s", name, why.text);
 }

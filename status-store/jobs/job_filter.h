@@ -15,7 +15,7 @@ struct job_filter {
         unsigned statuses, priorities; /* 1 << enum, or-ed; 0: any */
         unsigned type_count;           /* 0: any */
         char types[FILTER_TYPES_MAX][JOB_TYPE_SIZE];
-        msec created_after, created_before; /* exclusive; 0: no bound */
+        msec created_after, created_before; /* exclusive, > 0; 0: no bound */
         const char *text;                   /* occurs in payload or error; NULL: any */
 };
 

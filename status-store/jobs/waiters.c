@@ -42,6 +42,15 @@ void waiters_destroy(struct waiters **w)
         *w = NULL;
 }
 
+static unsigned count_locked(const struct waiters *w, const char *tenant)
+{
+        unsigned count = 0;
+        const struct waiter *one;
+        LL_FOREACH (w->all, one)
+                count += strcmp(one->tenant, tenant) == 0;
+        return count;
+}
+
 bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct waiter *me)
 {
         *me = (struct waiter){0};
@@ -49,7 +58,8 @@ bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct 
             bytes_to_text(bytes_of_text(id), me->id, sizeof(me->id)) != 0)
                 return false;
         pthread_mutex_lock(&w->mutex);
-        bool room = !w->closed && atomic_load(&w->count) < w->max;
+        bool room = !w->closed && atomic_load(&w->count) < w->max &&
+                    count_locked(w, me->tenant) < (w->max + 1) / 2;
         if (room) {
                 LL_PREPEND(w->all, me);
                 atomic_fetch_add(&w->count, 1);

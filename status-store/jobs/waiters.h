@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * waiters.h: threads of the server that wait for a job to change; at most `max` at once.
+ * waiters.h: threads of the server that wait for a job to change: at most `max` at once, half of
+ * them for one tenant.
  */
 #pragma once
 
@@ -21,7 +22,7 @@ struct waiter {
 
 struct waiters *waiters_create(unsigned max);
 void waiters_destroy(struct waiters **w);
-/* False when `max` threads wait already, or after waiters_close. */
+/* False when too many threads wait already, or after waiters_close. */
 bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct waiter *me);
 /* Waits for a change (true; one since join or the last call counts) or the clock_mono() deadline.
  */

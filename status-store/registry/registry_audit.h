@@ -36,7 +36,7 @@ struct audit_filter {
         char tenant[TENANT_SIZE];
         char by[AUDIT_TEXT_SIZE], target[AUDIT_TEXT_SIZE];
         char what[AUDIT_TEXT_SIZE]; /* with "*" as its last character: what begins so */
-        msec after, before;         /* exclusive */
+        msec after, before;         /* exclusive, > 0; 0: no bound */
         int64_t cursor;             /* the page begins after this act */
         int64_t limit;
         msec deadline; /* of clock_mono: the page ends after the act that is looked at then */

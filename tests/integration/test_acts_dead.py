@@ -10,6 +10,7 @@ import uuid
 import pika
 
 from acts_rig import act, internal, kind_of
+from harness.publish import publish
 from harness.until import until
 
 
@@ -60,6 +61,23 @@ def test_forget_deletes_the_letters(warren):
     assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
     until(lambda: warren.api.request("GET", f"/jobs/{id}").status_code == 404, 10, "forgotten")
     act(warren.api, "DELETE", id, 204)
+
+
+def test_an_id_of_two_tenants(warren):
+    """A publisher chooses its jobs' ids. An act that names no tenant must not meet another's job, or its letter."""
+    id, letter = died(warren)
+    stranger = warren.tenant("stranger", amqp_login=True)
+    with contextlib.closing(stranger.pika()) as connection:
+        publish(connection.channel(), "stranger", "fail", {"n": 2}, message_id=id, headers={"x-max-retries": 0})
+    theirs = until(lambda: stranger.api.letters(job=id), 30, "the other letter")[0]["id"]
+    assert stranger.api.wait(id)["status"] == "dead"
+    for method, path in (("DELETE", id), ("POST", f"{id}/retry"), ("POST", f"{id}/cancel")):
+        assert kind_of(act(warren.admin, method, path, 409)) == "several-tenants"
+    act(warren.admin, "DELETE", id, 204, params={"tenant": "acme"})
+    assert warren.api.request("GET", f"/dlq/{letter}").status_code == 404
+    assert stranger.api.letter(theirs)["state"] == "dead"
+    act(warren.admin, "DELETE", id, 204)
+    assert stranger.api.request("GET", f"/dlq/{theirs}").status_code == 404
 
 
 def test_a_forget_waits_for_the_letter(warren):

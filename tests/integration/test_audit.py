@@ -180,6 +180,7 @@ def test_filters_and_pages(warren):
     newest = everything[0]["at"]
     assert all(a["at"] < newest for a in acts(warren.admin, before=newest, limit=500))
     assert acts(warren.admin, after=newest) == []
+    assert acts(warren.admin, before="1970-01-01T00:00:00Z") == []
     seen, cursor = [], None
     while True:
         page = warren.admin.request("GET", "/audit", params={"limit": 2, "before": newest,

@@ -209,6 +209,15 @@ def test_ended_meanwhile_is_skipped(warren, acme, kind):
     assert (done["done"], done["skipped"], done["failed"]) == (5, 1, 0)
 
 
+def test_nothing_is_from_before_1970(acme, kind):
+    submit(acme, 2, kind, delay="1h")
+    seen = preview(acme, type=kind, created_before="0001-01-01T00:00:00Z")
+    assert seen["one_mark"] and seen["count"] == 0
+    start(acme, seen["token"])
+    assert ended(acme, seen["token"])["done"] == 0
+    assert statuses(acme, kind) == {"scheduled": 2}
+
+
 def test_one_mark(warren, acme, kind):
     """One bulk mark, then that of each job; what comes later runs. The long list has each job."""
     marks = Marks(warren)

@@ -131,9 +131,9 @@ struct turn {
 static void *enter(void *owner)
 {
         struct turn *t = owner;
-        t->entered = under_way_enter(t->jobs, ID, clock_mono() + MSEC_MINUTE, NULL) == 0;
+        t->entered = under_way_enter(t->jobs, "acme", ID, clock_mono() + MSEC_MINUTE, NULL) == 0;
         if (t->entered)
-                under_way_leave(t->jobs, ID);
+                under_way_leave(t->jobs, "acme", ID);
         return NULL;
 }
 
@@ -144,18 +144,20 @@ static void acts_on_one_job_take_turns(void **state)
         (void)state;
         AUTO(under_way) jobs = under_way_create();
         struct turn second = {.jobs = jobs};
-        assert_int_equal(under_way_enter(jobs, ID, 0, &e), 0);
-        assert_int_equal(under_way_enter(jobs, OTHER, 0, &e), 0);
-        assert_int_equal(under_way_enter(jobs, ID, clock_mono() + 20, &e), -1);
+        assert_int_equal(under_way_enter(jobs, "acme", ID, 0, &e), 0);
+        assert_int_equal(under_way_enter(jobs, "acme", OTHER, 0, &e), 0);
+        assert_int_equal(under_way_enter(jobs, "other", ID, 0, &e), 0);
+        under_way_leave(jobs, "other", ID);
+        assert_int_equal(under_way_enter(jobs, "acme", ID, clock_mono() + 20, &e), -1);
         assert_int_equal(e.code, ERR_UNAVAILABLE);
         assert_int_equal(pthread_create(&thread, NULL, enter, &second), 0);
-        under_way_leave(jobs, ID);
+        under_way_leave(jobs, "acme", ID);
         pthread_join(thread, NULL);
         assert_true(second.entered);
         under_way_close(jobs);
         err_clear(&e);
-        assert_int_equal(under_way_enter(jobs, ID, clock_mono() + MSEC_MINUTE, &e), -1);
-        under_way_leave(jobs, OTHER);
+        assert_int_equal(under_way_enter(jobs, "acme", ID, clock_mono() + MSEC_MINUTE, &e), -1);
+        under_way_leave(jobs, "acme", OTHER);
 }
 
 int main(void)

@@ -152,11 +152,12 @@ static void there_is_a_mark_for_each_type(void **state)
 {
         struct job_filter f = FILTER({"type", "echo,other"});
         struct kept k = {.count = 0};
+        struct err e = {0};
         AUTO_BUFFER out = {0};
         unsigned skipped = 0;
         (void)state;
         f.created_before = 1700000000000;
-        operation_write_marks(&f, 4096, 1700000000001, &out);
+        assert_int_equal(operation_write_marks(&f, 4096, 1700000000001, &out, &e), 0);
         assert_int_equal(marks_each(buffer_bytes(&out), keep, &k, &skipped), 0);
         assert_int_equal(k.count, 2);
         assert_string_equal(k.all[0].tenant, "acme");
@@ -169,13 +170,31 @@ static void there_is_a_mark_for_each_type(void **state)
         buffer_clear(&out);
         f.type_count = 0;
         f.tenant = "*";
-        operation_write_marks(&f, 4096, 1700000000001, &out);
+        assert_int_equal(operation_write_marks(&f, 4096, 1700000000001, &out, &e), 0);
         k.count = 0;
         assert_int_equal(marks_each(buffer_bytes(&out), keep, &k, &skipped), 0);
         assert_int_equal(k.count, 1);
         assert_string_equal(k.all[0].tenant, "");
         assert_string_equal(k.all[0].type, "");
         assert_int_equal(skipped, 0);
+}
+
+/* Consumers skip a mark without a time; the operation would say that it is done. */
+static void marks_have_a_time(void **state)
+{
+        struct job_filter f = FILTER({"created_before", "0001-01-01T00:00:00Z"});
+        AUTO_BUFFER out = {0};
+        struct err e = {0};
+        (void)state;
+        assert_int_equal(f.created_before, 1);
+        assert_int_equal(operation_write_marks(&f, 4096, 1, &out, &e), 0);
+        buffer_clear(&out);
+        f.created_before = 0;
+        assert_int_equal(operation_write_marks(&f, 4096, 1, &out, &e), -1);
+        f.created_before = -1;
+        assert_int_equal(operation_write_marks(&f, 4096, 1, &out, &e), -1);
+        assert_int_equal(e.code, ERR_CORRUPT);
+        assert_int_equal(out.length, 0);
 }
 
 int main(void)
@@ -187,6 +206,7 @@ int main(void)
                 cmocka_unit_test(damage_is_found),
                 cmocka_unit_test(its_text_may_be_hidden),
                 cmocka_unit_test(there_is_a_mark_for_each_type),
+                cmocka_unit_test(marks_have_a_time),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,11 +8,13 @@
 
 #include "common/model/mark.h"
 #include "status-store/acts/act_lines.h"
+#include "status-store/acts/moved_room.h"
 #include "status-store/acts/registry_acts.h"
 #include "status-store/registry/registry_rows.h"
 
 #define ID "0190aaaa-0000-7000-8000-000000000001"
 #define OTHER "0190aaaa-0000-7000-8000-000000000002"
+#define THIRD "0190aaaa-0000-7000-8000-000000000003"
 #define NOW ((msec)1800000000000)
 #define KEEP ((msec)2 * MSEC_DAY)
 
@@ -142,6 +144,49 @@ static void a_full_list_takes_no_new_job(void **state)
         assert_int_equal(registry_is_moved(f->registry, "acme", OTHER, &e), 0);
         assert_int_equal(registry_count_moved(f->registry, &count, &e), 0);
         assert_int_equal(count, 1);
+        other.due = NOW + KEEP; /* its mark is gone by then */
+        assert_int_equal(end_with(f->registry, &other, &full), 1);
+}
+
+/* A list of 4: one tenant moves 2, all move 4, and what ends a job is never refused. */
+static void room_is_shared_by_tenants(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        static const struct {
+                const char *tenant, *id;
+                enum act_kind kind;
+                int64_t due;
+                int want; /* it is refused */
+        } rows[] = {
+                {"acme", ID, ACT_MOVE, KEEP, 0},
+                {"acme", OTHER, ACT_MOVE, KEEP, 0},
+                {"acme", THIRD, ACT_MOVE, KEEP, 1},
+                {"acme", ID, ACT_MOVE, KEEP, 0}, /* it has a row */
+                {"acme", THIRD, ACT_MOVE, 5, 0},
+                {"acme", THIRD, ACT_CANCEL, KEEP, 0},
+                {"other", ID, ACT_MOVE, KEEP, 0},
+                {"third", ID, ACT_MOVE, KEEP, 1},
+                {"third", ID, ACT_FORGET, KEEP, 0},
+                {"third", OTHER, ACT_STOP, KEEP, 0},
+        };
+        struct err e = {0};
+        AUTO(moved_room) m = moved_room_create(r, 4, KEEP, &e);
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct intent it = intent_of(rows[i].id, rows[i].kind);
+                const struct moved_terms terms = {
+                        .now = NOW, .keep = KEEP, .full = moved_room_is_full(m)};
+                snprintf(it.tenant, sizeof(it.tenant), "%s", rows[i].tenant);
+                it.due = NOW + rows[i].due;
+                assert_int_equal(moved_room_refuses(m, &it, NOW, &e), rows[i].want);
+                if (rows[i].want == 0 && rows[i].due == KEEP)
+                        moved_room_add(m, end_with(r, &it, &terms));
+                assert_int_equal(moved_room_look(m, &e), 0);
+        }
+        assert_int_equal(moved_room_rows(m), 6);
+        moved_room_destroy(&m);
+        m = moved_room_create(r, 12, KEEP, &e);
+        assert_int_equal(moved_room_rows(m), 6);
+        assert_false(moved_room_is_full(m));
 }
 
 static int64_t forget(struct registry *r, msec now)
@@ -370,6 +415,7 @@ int main(void)
                 WITH_REGISTRY(an_act_that_cannot_be_done_is_dropped),
                 WITH_REGISTRY(the_list_says_what_is_over),
                 WITH_REGISTRY(a_full_list_takes_no_new_job),
+                WITH_REGISTRY(room_is_shared_by_tenants),
                 WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
                 WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
                 WITH_REGISTRY(a_holder_is_granted_the_same_run_again),

@@ -198,6 +198,33 @@ static void filters_agree_with_a_model(void **state)
         rig_close(&rig);
 }
 
+/* It is a bound like any other: 0 would be none. */
+static void nothing_is_from_before_1970(void **state)
+{
+        static const char *const times[] = {"1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"};
+        static struct model all[MODELS];
+        struct rig rig;
+        struct err e = {0};
+        (void)state;
+        rig_open(&rig);
+        for (unsigned i = 0; i < MODELS; i++)
+                make_model(&rig, &all[i], BORN * (msec)1000 + i);
+        rig_commit(&rig);
+        AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
+        for (size_t i = 0; i < COUNT(times); i++) {
+                struct job_filter before = {.tenant = "*"};
+                struct job_filter after = {.tenant = "*"};
+                assert_int_equal(job_filter_set(&before, "created_before", times[i], &e), 0);
+                assert_int_equal(job_filter_set(&after, "created_after", times[i], &e), 0);
+                assert_false(model_matches(&before, &all[0]));
+                assert_true(model_matches(&after, &all[0]));
+                compare(readers, &before, all);
+                compare(readers, &after, all);
+        }
+        readers_destroy(&readers);
+        rig_close(&rig);
+}
+
 /* A filter of more runs than RUNS_MAX looks at rows. */
 static void very_many_types_are_listed(void **state)
 {
@@ -365,6 +392,7 @@ int main(void)
                 cmocka_unit_test(filters_are_read),
                 cmocka_unit_test(a_filter_has_at_most_32_types),
                 cmocka_unit_test(filters_agree_with_a_model),
+                cmocka_unit_test(nothing_is_from_before_1970),
                 cmocka_unit_test(very_many_types_are_listed),
                 cmocka_unit_test(a_count_ends_at_10000),
                 cmocka_unit_test(runs_are_read_by_index_alone),

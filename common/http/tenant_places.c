@@ -2,7 +2,7 @@
  *
  * tenant_places.c: the tenants of the places that are taken, once for each place.
  */
-#include "gateway/tenant_places.h"
+#include "common/http/tenant_places.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * moved_room.h: how many jobs the moved list (registry_acts.h) has, and who may be added to it. A
+ * cancel always may: refused, it would let the job run. Jobs that are moved find room until the
+ * list is full, or their tenant has half of it.
+ *
+ * Any thread.
+ */
+#pragma once
+
+#include "status-store/acts/registry_acts.h"
+
+struct moved_room;
+
+/* registry: borrowed. keep: see moved_terms. */
+struct moved_room *moved_room_create(struct registry *registry, int64_t most, msec keep,
+                                     struct err *e) MUST_CHECK;
+void moved_room_destroy(struct moved_room **m);
+
+/* 1: there is no room for the act, which must not be missing in the list; 0; -1. */
+int moved_room_refuses(struct moved_room *m, const struct intent *i, msec now,
+                       struct err *e) MUST_CHECK;
+/* Acts that may be missing in the list are left out. */
+bool moved_room_is_full(const struct moved_room *m);
+void moved_room_add(struct moved_room *m, int64_t rows);
+int64_t moved_room_rows(const struct moved_room *m);
+/* Looks whether a tenant has half of the list; call it now and then. */
+int moved_room_look(struct moved_room *m, struct err *e) MUST_CHECK;
