@@ -154,7 +154,9 @@ int why_facts_read(const struct why_sources *s, struct why_case *c, struct err *
         f->status = row->status;
         f->now = clock_wall();
         f->lag = s->lag;
-        f->run_at = job_row_facts(row)->run_at;
+        f->run_at = job_row_run_at(row);
+        f->retries = row->failure.run == row->winner.run &&
+                     job_row_facts(row)->wait.copy == row->failure.copy;
         f->broker_blocked = c->broker != WHY_BROKER_UP;
         c->pending_since = row->winner.at > 0 ? row->winner.at : row->created_at;
         c->tenant_ref = waiting_ref(s->reader, row->tenant, e);
