@@ -45,7 +45,8 @@ enum pause __wrap_control_pause(struct control *c, const char *tenant, const cha
         (void)c;
         (void)tenant;
         (void)type;
-        *out = (struct pause_record){.paused_at = 5000, .by = "key k1x2"};
+        if (out != NULL)
+                *out = (struct pause_record){.paused_at = 5000, .by = "key k1x2"};
         return outside.pause;
 }
 
@@ -190,6 +191,23 @@ static void test_behind_and_no_worker(void **state)
         rig_close(&r);
 }
 
+/* Older jobs that no worker takes are sent on: nobody waits behind them. */
+static void test_not_behind_what_nobody_handles(void **state)
+{
+        (void)state;
+        struct rig r;
+        msec now = clock_wall();
+        struct job odd = rig_job(ID("09"), now - 9000);
+
+        fill(&r, now);
+        snprintf(odd.type, sizeof(odd.type), "odd");
+        rig_submit(&r, &odd);
+        tell_worker(&r, "host-b/2", now, "up", "");
+        json_auto_t *first = why(&r, ID("01"), false, 0);
+        assert_code(first, "unknown", "nothing is known that keeps it from its start");
+        rig_close(&r);
+}
+
 static void test_not_waiting_and_lagging(void **state)
 {
         (void)state;
@@ -311,6 +329,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_behind_and_no_worker),
+                cmocka_unit_test(test_not_behind_what_nobody_handles),
                 cmocka_unit_test(test_not_waiting_and_lagging),
                 cmocka_unit_test(test_no_slot),
                 cmocka_unit_test(test_type_limit_of_all),
