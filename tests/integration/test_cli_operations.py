@@ -317,6 +317,18 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
     assert json.loads(warren(verb, *words, "--json").out) == given
 
 
+@pytest.mark.parametrize("verb, told, words", [
+    ("resume", {"was_paused": False}, "was not paused"),
+    ("resume", {"was_paused": True, "still_paused_by": "all"}, "paused for all tenants"),
+    ("resume", {"was_paused": True, "still_paused_by": "tenant"}, "the tenant is paused"),
+    ("pause", {"was_paused": True}, "was paused already"),
+    ("pause", {"was_paused": False, "has_jobs": False}, "no job of this type is known"),
+])
+def test_what_a_pause_or_resume_did_not_do(service, warren, verb, told, words):
+    service.answers["POST", f"/api/v1/types/export/{verb}"] = (202, {"pause": pause("export", "acme"), **told})
+    assert words in warren(verb, "export").out
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume"])
 def test_whose_type_is_paused(service, warren, verb):
     """Without a tenant an admin key would pause it for all, unasked, and a tenant's key for that tenant only."""
