@@ -25,6 +25,7 @@ def test_no_match(cli):
     done = cli("find", "no such key")
     assert (done.returncode, done.stdout) == (EXIT["not found"], "")
     assert cli.json("find", "no such key", want="not found")["matches"] == []
+    assert "needs 6 digits" in cli("find", "fffff").stderr
 
 
 def test_list_options(cli):

@@ -323,7 +323,8 @@ const struct command command_table[] = {
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,
          "Without ID it runs until Ctrl-C.", command_watch},
         {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
-         find_options, NULL, command_find_jobs},
+         find_options, "The beginning of an id has 6 digits or more. At most 20 jobs are listed.",
+         command_find_jobs},
         {"why", NULL, "ID", 1, 1, "say why a job waits", one_job_options, NULL, command_why},
         {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs, by ID or by filters", act_options,
          "What has not started never starts; what runs is told to stop. A completed or dead job\n"
