@@ -28,7 +28,7 @@ WORKERS = {"unhandled_types": ["export"], "next_cursor": None, "workers": [
 LANE = {"lane": "high", "ready": 40, "running": 5, "waiting": 41, "oldest_at": None}
 QUEUES = {"next_cursor": "acme", "queues": [
     {"tenant": "acme", "paused": True, "lanes": [LANE, dict(LANE, lane="low", ready=0, running=0, waiting=0)],
-     "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19},
+     "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19, "parked": 7},
     {"tenant": "idle", "paused": False, "lanes": [dict(LANE, ready=None, running=0, waiting=0)],
      "slots": None, "rate": None, "drain_seconds": 0}]}
 
@@ -130,9 +130,9 @@ def test_workers_are_shown(service, warren):
 def test_queues_are_shown(service, warren):
     service.answers["GET", "/api/v1/queues"] = (200, QUEUES)
     shown = cells(warren("queues"))
-    assert shown[0] == ["TENANT", "LANE", "WAITING", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
-    assert " ".join(shown[1]) == "acme (paused) high 41 40 5 - 5 of 5 3 left of 10/1m 19s"
-    assert " ".join(shown[2]) == "idle - - - - - - - -"
+    assert shown[0] == ["TENANT", "LANE", "WAITING", "READY", "RUNNING", "OLDEST", "PARKED", "SLOTS", "RATE", "DRAIN"]
+    assert " ".join(shown[1]) == "acme (paused) high 41 40 5 - 7 5 of 5 3 left of 10/1m 19s"
+    assert " ".join(shown[2]) == "idle - - - - - - - - -"
     assert " ".join(shown[3]) == "more: --cursor acme"
     assert len(shown) == 4
 

@@ -14,11 +14,12 @@ static void add_text(struct table *t, struct buffer *text)
         buffer_clear(text);
 }
 
-/* "5 of 5", "3 left of 10/1m", "19s": of the tenant, so on its first line only. */
+/* "0", "5 of 5", "3 left of 10/1m", "19s": of the tenant, so on its first line only. */
 static void add_tenant_cells(struct table *t, struct scan_value queue)
 {
         AUTO_BUFFER text = {0};
 
+        view_cell(t, queue, "parked", "-");
         if (view_add(queue, "slots.used", &text)) {
                 buffer_add_text(&text, " of ");
                 view_add(queue, "slots.limit", &text);
@@ -81,7 +82,7 @@ static void add_queue(struct table *t, struct scan_value queue)
 static void show_queues(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
         static const char *const titles[] = {"TENANT", "LANE",  "WAITING", "READY", "RUNNING",
-                                             "OLDEST", "SLOTS", "RATE",    "DRAIN", NULL};
+                                             "OLDEST", "PARKED", "SLOTS", "RATE",    "DRAIN", NULL};
         struct scan_value queues;
         struct scan_item item;
         AUTO(table) t = table_create(titles);
