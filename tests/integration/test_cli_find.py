@@ -59,6 +59,14 @@ def test_payload(warren, cli):
     assert cli("get", "0190f0f0-0000-7000-8000-000000000000", "--payload").returncode == EXIT["not found"]
 
 
+def test_who_cancelled_is_shown(cli):
+    job = cli.json("submit", "noop", "--delay", "1d")["id"]
+    assert cli("cancel", job).returncode == EXIT["done"]
+    shown = until(lambda: (got := cli("get", job).stdout).find("cancelled") >= 0 and got, 20, "it is cancelled")
+    assert "cancel asked" in shown and "last act by     key " in shown
+    assert "it has ended: cancelled by key " in cli("why", job).stdout
+
+
 def test_events(cli):
     job = cli.json("submit", "noop", "--wait")
     done = cli("get", job["id"], "--events")

@@ -223,6 +223,28 @@ static void test_not_waiting_and_lagging(void **state)
         rig_close(&r);
 }
 
+static void test_who_cancelled(void **state)
+{
+        (void)state;
+        static const char line[] = "{\"event\":\"cancelled\",\"job_id\":\"" ID(
+                "01") "\",\"tenant\":\"acme\",\"run\":1,\"attempt\":1,\"at\":5000,"
+                      "\"by\":\"key k1x2\",\"running\":false}\n";
+        struct message m = {.exchange = bytes_of_text("events"),
+                            .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                            .user_id = bytes_of_text("warren-operator"),
+                            .body = bytes_of_text(line)};
+        struct rig r;
+
+        fill(&r, clock_wall());
+        projection_fold(r.projection, &m, r.offset++);
+        rig_commit(&r);
+        json_auto_t *answer = why(&r, ID("01"), false, 0);
+        assert_string_equal(word(answer, "text"),
+                            "it has ended: cancelled by key k1x2, asked for at "
+                            "1970-01-01T00:00:05.000Z");
+        rig_close(&r);
+}
+
 static void test_no_slot(void **state)
 {
         (void)state;
@@ -331,6 +353,7 @@ int main(void)
                 cmocka_unit_test(test_behind_and_no_worker),
                 cmocka_unit_test(test_not_behind_what_nobody_handles),
                 cmocka_unit_test(test_not_waiting_and_lagging),
+                cmocka_unit_test(test_who_cancelled),
                 cmocka_unit_test(test_no_slot),
                 cmocka_unit_test(test_type_limit_of_all),
                 cmocka_unit_test(test_type_limit_of_consumers),

@@ -37,6 +37,8 @@ static const struct view_column detail_columns[] = {
         {"priority", "priority", VIEW_TEXT},
         {"status", "status", VIEW_STATUS},
         {"reason", "reason", VIEW_TEXT},
+        {"cancel asked", "cancel_requested_at", VIEW_TEXT},
+        {"last act by", "act_by", VIEW_TEXT},
         {"run", "run", VIEW_TEXT},
         {"attempt", "attempt", VIEW_TEXT},
         {"max retries", "max_retries", VIEW_TEXT},

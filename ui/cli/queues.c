@@ -81,8 +81,9 @@ static void add_queue(struct table *t, struct scan_value queue)
 
 static void show_queues(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        static const char *const titles[] = {"TENANT", "LANE",  "WAITING", "READY", "RUNNING",
-                                             "OLDEST", "PARKED", "SLOTS", "RATE",    "DRAIN", NULL};
+        static const char *const titles[] = {"TENANT",  "LANE",   "WAITING", "READY",
+                                             "RUNNING", "OLDEST", "PARKED",  "SLOTS",
+                                             "RATE",    "DRAIN",  NULL};
         struct scan_value queues;
         struct scan_item item;
         AUTO(table) t = table_create(titles);
