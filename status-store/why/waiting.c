@@ -109,7 +109,7 @@ static int64_t count_not_idle(struct reader *r, const struct waiting_place *than
 static int64_t count_older(struct reader *r, const struct waiting_place *than, int64_t most,
                            struct err *e)
 {
-        if (than->idle.data != NULL)
+        if (than->idle.length > 0)
                 return count_not_idle(r, than, most, e);
         return number_of(r,
                          "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_waiting WHERE"

@@ -231,7 +231,7 @@ static void test_who_cancelled(void **state)
                       "\"by\":\"key k1x2\",\"running\":false}\n";
         struct message m = {.exchange = bytes_of_text("events"),
                             .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
-                            .user_id = bytes_of_text("warren-operator"),
+                            .user_id = bytes_of_text("warren-consumer"),
                             .body = bytes_of_text(line)};
         struct rig r;
 
