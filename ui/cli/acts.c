@@ -7,6 +7,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/model/job.h"
 #include "ui/cli/bulk.h"
 #include "ui/cli/jobs.h"
 #include "ui/cli/workers_behind.h"
@@ -253,6 +254,8 @@ enum exit_code command_reschedule(struct cli *c)
                 return cli_fail(c, EXIT_USAGE, "give either --at TIME or --in DURATION");
         if (in != NULL && duration_parse(in, &delay, &e) < 0)
                 return cli_fail(c, EXIT_USAGE, "--in: %s", e.text);
+        if (delay > JOB_DELAY_MAX)
+                return cli_fail(c, EXIT_USAGE, "--in: must be at most 365d");
         json_begin(&body);
         if (at != NULL)
                 json_put_string(&body, "run_at", at);
@@ -264,14 +267,18 @@ enum exit_code command_reschedule(struct cli *c)
 
 enum exit_code command_priority(struct cli *c)
 {
-        const char *priority = cli_word(c, 1);
+        const char *text = cli_word(c, 1);
+        bool digit = strlen(text) == 1 && *text >= '0' && *text <= '3';
+        enum priority priority;
         AUTO_BUFFER body = {0};
 
+        if (!digit && !priority_parse(bytes_of_text(text), &priority))
+                return cli_fail(c, EXIT_USAGE, "NAME must be critical, high, medium or low");
         json_begin(&body);
-        if (strlen(priority) == 1 && *priority >= '0' && *priority <= '3')
-                json_put_int(&body, "priority", *priority - '0');
+        if (digit)
+                json_put_int(&body, "priority", *text - '0');
         else
-                json_put_string(&body, "priority", priority);
+                json_put_string(&body, "priority", text);
         json_end(&body);
         return change(c, buffer_bytes(&body));
 }

@@ -122,7 +122,8 @@ static const struct option one_act_options[] = {
 
 static const struct option reschedule_options[] = {
         {"at", "TIME", "do not start before this time (RFC 3339)", .member = "run_at"},
-        {"in", "DURATION", .help = "do not start before this time has passed: 30s, 5m, 2d"},
+        {"in", "DURATION",
+         .help = "do not start before this time has passed: 30s, 5m, 2d; at most 365d"},
         {"tenant", "NAME", .help = "the job is " OF_TENANT},
         {0},
 };
@@ -193,9 +194,9 @@ static const struct option key_rotate_options[] = {
         {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", .member = "rate"}, \
         {"burst", "N", "submissions at once; without it the N of --rate", .member = "burst", \
          .number = true}, \
-        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited", \
+        {"max-running", "N|unlimited", "jobs running at once over all consumers: 1 to 10000", \
          .member = "max_running", .number = true}, \
-        {"max-pending", "N", "jobs waiting, or unlimited", \
+        {"max-pending", "N|unlimited", "jobs waiting", \
          .member = "max_pending", .number = true}, \
         {"weight", "N", "its share of busy consumers relative to other tenants: 1 to 1000", \
          .member = "weight", .number = true}, \
@@ -214,7 +215,7 @@ static const struct option tenant_set_options[] = {
 };
 
 static const struct option type_set_options[] = {
-        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited",
+        {"max-running", "N|unlimited", "jobs running at once over all consumers: 1 to 10000",
          .member = "max_running", .number = true},
         {"max-rate", "N/DURATION", "starts over all consumers: 10/1s, or unlimited",
          .member = "max_rate"},
@@ -257,7 +258,7 @@ static const struct option requeue_options[] = {
         {"payload", "JSON", .help = "replace the payload"},
         {"type", "TYPE", "replace the type", .member = "type"},
         {"priority", "NAME", "replace the priority", PRIORITIES, "priority", .number = true},
-        {"run-at", "TIME", .help = "replace the start time (RFC 3339); now: at once"},
+        {"run-at", "TIME|now", .help = "replace the start time (RFC 3339); now: at once"},
         {"tenant", "NAME", .help = "the letters are " OF_TENANT},
         {0},
 };
