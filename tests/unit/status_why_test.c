@@ -226,22 +226,28 @@ static void test_not_waiting_and_lagging(void **state)
 static void test_who_cancelled(void **state)
 {
         (void)state;
-        static const char line[] = "{\"event\":\"cancelled\",\"job_id\":\"" ID(
-                "01") "\",\"tenant\":\"acme\",\"run\":1,\"attempt\":1,\"at\":5000,"
-                      "\"by\":\"key k1x2\",\"running\":false}\n";
+        struct rig r;
+        msec now = clock_wall();
+        struct event e = {.kind = EVENT_CANCELLED,
+                          .id = ID("01"),
+                          .tenant = "acme",
+                          .run = 1,
+                          .attempt = 1,
+                          .at = now,
+                          .by = bytes_of_text("key k1x2")};
+        AUTO_BUFFER line = {0};
+
+        fill(&r, now);
+        event_write(&e, &line);
         struct message m = {.exchange = bytes_of_text("events"),
                             .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
                             .user_id = bytes_of_text("warren-consumer"),
-                            .body = bytes_of_text(line)};
-        struct rig r;
-
-        fill(&r, clock_wall());
+                            .body = buffer_bytes(&line)};
         projection_fold(r.projection, &m, r.offset++);
         rig_commit(&r);
         json_auto_t *answer = why(&r, ID("01"), false, 0);
-        assert_string_equal(word(answer, "text"),
-                            "it has ended: cancelled by key k1x2, asked for at "
-                            "1970-01-01T00:00:05.000Z");
+        static const char want[] = "it has ended: cancelled by key k1x2, asked for at ";
+        assert_int_equal(strncmp(word(answer, "text"), want, strlen(want)), 0);
         rig_close(&r);
 }
 
