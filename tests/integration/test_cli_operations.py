@@ -317,6 +317,22 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
     assert json.loads(warren(verb, *words, "--json").out) == given
 
 
+@pytest.mark.parametrize("words", [
+    ("why", "order-7"), ("get", "order-7"), ("get", "order-7", "--attempts", "--json"), ("watch", "order-7"),
+    ("cancel", "order-7"), ("run-now", "order-7"), ("retry", "order-7"), ("forget", "order-7"),
+    ("reschedule", "order-7", "--in", "5m"), ("priority", "order-7", "high")])
+def test_what_is_no_id(service, warren, words):
+    done = warren(*words)
+    assert (done.returncode, done.out) == (EXIT["not found"], "")
+    assert "'order-7' is no job id; try: warren find order-7" in done.err and not service.asked
+
+
+def test_what_is_no_type(service, warren):
+    done = warren("pause", "b ad")
+    assert done.returncode == EXIT["usage"] and "'b ad' is no type: 1 to 64 of a-z" in done.err
+    assert not service.asked
+
+
 @pytest.mark.parametrize("verb, told, words", [
     ("resume", {"was_paused": False}, "was not paused"),
     ("resume", {"was_paused": True, "still_paused_by": "all"}, "paused for all tenants"),

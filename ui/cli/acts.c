@@ -91,8 +91,10 @@ static enum exit_code act_on(struct cli *c, const struct act *act, const char *i
         AUTO_FREE char *path = api_path_tenant(c, act->path, id);
         AUTO_REPLY reply = {0};
         const struct http_call call = {.method = act->method, .path = path, .body = act->body};
-        enum exit_code code = api_call(c, API_USER, &call, &reply);
+        enum exit_code code = job_check_id(c, id);
 
+        if (code == EXIT_DONE)
+                code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE)
                 return code;
         return act->show == NULL ? print_forgotten(c, id) : api_print(c, &reply, act->show);

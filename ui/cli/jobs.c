@@ -10,6 +10,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/base/uuid.h"
 #include "ui/cli/batch.h"
 #include "ui/cli/listing.h"
 
@@ -138,6 +139,15 @@ static enum exit_code wait_for(struct cli *c, const char *id, bool fresh, struct
                 if (reply->status != 200)
                         poll(NULL, 0, RETRY_PAUSE_MS);
         }
+}
+
+enum exit_code job_check_id(const struct cli *c, const char *id)
+{
+        char parsed[UUID_SIZE];
+
+        if (uuid_parse(bytes_of_text(id), parsed))
+                return EXIT_DONE;
+        return cli_fail(c, EXIT_NOT_FOUND, "'%.80s' is no job id; try: warren find %.80s", id, id);
 }
 
 enum exit_code job_wait(struct cli *c, const char *id, struct http_reply *reply)
@@ -402,7 +412,10 @@ enum exit_code command_get(struct cli *c)
 {
         const char *id = cli_word(c, 0);
         AUTO_REPLY reply = {0};
+        enum exit_code code = job_check_id(c, id);
 
+        if (code != EXIT_DONE)
+                return code;
         if (cli_has(c, "payload"))
                 return print_payload(c, id);
         if (cli_has(c, "events"))
@@ -411,7 +424,7 @@ enum exit_code command_get(struct cli *c)
                 return print_attempts(c, id);
         if (!cli_has(c, "wait"))
                 return job_get(c, id);
-        enum exit_code code = job_wait(c, id, &reply);
+        code = job_wait(c, id, &reply);
         if (code == EXIT_DONE)
                 code = print_job(c, id, &reply);
         return code == EXIT_DONE ? job_verdict(api_value(&reply)) : code;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
+#include "common/model/job.h"
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
 
@@ -96,6 +97,11 @@ static enum exit_code check_subject(const struct cli *c)
 {
         const bool all = cli_has(c, "all-tenants"), tenant = cli_has(c, "tenant");
 
+        if (cli_word(c, 0) != NULL && !job_type_is_valid(bytes_of_text(cli_word(c, 0))))
+                return cli_fail(c, EXIT_USAGE,
+                                "'%.80s' is no type: 1 to 64 of a-z, 0-9, '.', '_', '-', not "
+                                "beginning with a mark",
+                                cli_word(c, 0));
         if (cli_word(c, 0) == NULL && !tenant)
                 return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
         if (all && tenant)
