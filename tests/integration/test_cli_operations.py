@@ -73,7 +73,7 @@ class Person:
         return process
 
     def at_terminal(self, *words, types):
-        """(exit code, standard output, what the terminal shows)."""
+        """(exit code, standard output, what the terminal shows). types: or a signal."""
         master, slave = open_terminal()
         shown = b""
         with self.start(*words, stdin=slave, stderr=slave) as process:
@@ -84,7 +84,10 @@ class Person:
                 except OSError:  # the command has ended
                     break
                 if types is not None and (b"[y/N] " in shown or b"go on: " in shown):
-                    os.write(master, types.encode())
+                    if isinstance(types, int):
+                        process.send_signal(types)
+                    else:
+                        os.write(master, types.encode())
                     types = None
             out = process.stdout.read()
         os.close(master)
@@ -183,6 +186,24 @@ def test_interrupted(service, warren, words):
         assert [list(json.loads(line)) for line in out.splitlines()] == [["preview"], ["operation"]]
         assert json.loads(err.splitlines()[-1])["exit"] == 130
     assert not [path for _, path in asked(service) if path.endswith("/abort")]
+
+
+def test_interrupted_at_the_question(service, warren):
+    service.answers["POST", CANCEL] = preview()
+    code, out, shown = warren.at_terminal("cancel", "--type", "export", types=signal.SIGINT)
+    assert (code, out) == (-signal.SIGINT, "") and "nothing was done" in shown
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("words", [("get", ID, "--wait"), ("run-now", ID, "--wait")])
+def test_interrupted_while_it_waits(service, warren, words):
+    service.answers["POST", f"/api/v1/jobs/{ID}/run-now"] = (202, {"id": ID, "status": "pending", "priority": "low"})
+    service.answers["GET", f"/api/v1/jobs/{ID}"] = (200, {"id": ID, "status": "running"})
+    process = warren.start(*words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    until(lambda: ("GET", f"/api/v1/jobs/{ID}") in asked(service), 30, "it waits")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT and "interrupted; the job goes on" in err
 
 
 def test_interrupted_before_it_is_known_to_have_begun(service, warren):

@@ -158,6 +158,8 @@ static enum exit_code act_on_words(struct cli *c, const struct act *act, const c
         enum exit_code codes[WORDS_MAX];
         enum exit_code ended = EXIT_DONE;
 
+        if (wanted != NULL && cli_has(c, "wait"))
+                c->stop = cli_interrupt();
         for (int i = 0; i < count; i++) {
                 c->about = count > 1 ? cli_word(c, i) : NULL;
                 codes[i] = act_on(c, act, cli_word(c, i));

@@ -43,6 +43,15 @@ static bool agrees(const char *question, int64_t count)
         return count <= NUMBER_IS_ASKED_ABOVE ? is_yes(answer) : strcmp(answer, number) == 0;
 }
 
+/* Ctrl-C ends the question, and the process. */
+static enum exit_code leave(const struct cli *c)
+{
+        enum exit_code code = cli_fail(c, EXIT_INTERRUPTED, "nothing was done");
+
+        cli_pass_interrupt_on();
+        return code;
+}
+
 enum exit_code confirm(const struct cli *c, const char *question, int64_t count)
 {
         if (cli_has(c, "yes"))
@@ -50,7 +59,11 @@ enum exit_code confirm(const struct cli *c, const char *question, int64_t count)
         if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1)
                 return cli_fail(c, EXIT_USAGE,
                                 "nothing was done: give --yes where nobody is asked");
-        if (agrees(question, count))
+        cli_catch_interrupts();
+        bool agreed = agrees(question, count);
+        if (*cli_interrupt() != 0)
+                return leave(c);
+        if (agreed)
                 return EXIT_DONE;
         return cli_fail(c, EXIT_REFUSED, "nothing was done");
 }

@@ -112,7 +112,8 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
 
         if (api_ask(c, API_USER, call, reply, &e) < 0)
                 return c->stop != NULL && *c->stop != 0
-                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted")
+                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted%s",
+                                          c->submitted == NULL ? "; the job goes on" : "")
                                : cli_fail_err(c, &e);
         enum exit_code code = api_exit_code(reply->status);
         if (code != EXIT_DONE && (!may_retry || code == EXIT_NOT_ALLOWED))
@@ -152,7 +153,11 @@ enum exit_code job_check_id(const struct cli *c, const char *id)
 
 enum exit_code job_wait(struct cli *c, const char *id, struct http_reply *reply)
 {
-        return wait_for(c, id, false, reply);
+        cli_catch_interrupts();
+        enum exit_code code = wait_for(c, id, false, reply);
+        if (code == EXIT_INTERRUPTED)
+                cli_pass_interrupt_on();
+        return code;
 }
 
 static int submission(const struct cli *c, struct buffer *body, struct err *e)
@@ -424,6 +429,7 @@ enum exit_code command_get(struct cli *c)
                 return print_attempts(c, id);
         if (!cli_has(c, "wait"))
                 return job_get(c, id);
+        c->stop = cli_interrupt();
         code = job_wait(c, id, &reply);
         if (code == EXIT_DONE)
                 code = print_job(c, id, &reply);

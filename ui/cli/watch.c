@@ -246,5 +246,7 @@ enum exit_code command_watch(struct cli *c)
                 poll(NULL, 0, PAUSE_MS);
         }
         forget(&all);
-        return is_interrupted() && !ended ? EXIT_DONE : code;
+        if (is_interrupted() && !ended)
+                cli_pass_interrupt_on();
+        return code;
 }
