@@ -137,6 +137,14 @@ def test_queues_are_shown(service, warren):
     assert len(shown) == 4
 
 
+def test_queues_of_no_tenant(service, warren):
+    service.answers["GET", "/api/v1/queues"] = (200, {"queues": [], "next_cursor": None})
+    done = warren("queues", "--tenant", "nobody")
+    assert (done.returncode, done.stdout) == (EXIT["not found"], "")
+    assert "there is no tenant nobody" in done.stderr
+    assert warren("queues").returncode == EXIT["done"]
+
+
 def test_a_series_has_a_row_for_each_bucket(service, warren):
     service.answers["GET", "/api/v1/stats/timeseries"] = (200, SERIES)
     done = warren("stats", "--minutes", "2")
