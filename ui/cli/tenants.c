@@ -212,7 +212,7 @@ enum exit_code command_key_add(struct cli *c)
 
 enum exit_code command_key_list(struct cli *c)
 {
-        static const char *const next[] = {"key rotate", "key rm", NULL};
+        static const char *const next[] = {NULL}; /* the first may be the only admin key */
         static const struct listing keys = {"keys", key_columns, next, "there are no keys"};
         const char *tenant = cli_word(c, 0);
         AUTO_FREE char *path = tenant != NULL ? api_path("/api/v1/keys?tenant=*", tenant)
