@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands cancel and run-now by filter, operation, operations, pause and resume: what they ask the
 gateway, which a stand-in answers, what they ask the person, and what they show."""
+import datetime
 import json
 import os
 import select
@@ -346,6 +347,17 @@ def test_what_is_no_id(service, warren, words):
     done = warren(*words)
     assert (done.returncode, done.out) == (EXIT["not found"], "")
     assert "'order-7' is no job id; try: warren find order-7" in done.err and not service.asked
+
+
+@pytest.mark.parametrize("words, path", [
+    (("key", "add", "acme"), "/api/v1/tenants/acme/keys"), (("key", "rotate", "k1"), "/api/v1/keys/k1/rotate")])
+def test_a_key_expires_after_a_duration(service, warren, words, path):
+    service.answers["POST", path] = (201, {"key": "wk_new"})
+    for given in ("90d", AT):
+        assert warren(*words, "--expires", given).returncode == EXIT["done"]
+    later, same = [json.loads(one["body"])["expires"] for one in service.asked]
+    left = datetime.datetime.fromisoformat(later) - datetime.datetime.now(datetime.timezone.utc)
+    assert 0 < 90 * 86400 - left.total_seconds() < 60 and same == AT
 
 
 def test_what_is_no_type(service, warren):

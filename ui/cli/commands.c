@@ -185,8 +185,7 @@ static const struct option audit_options[] = {
 
 static const struct option key_rotate_options[] = {
         {"overlap", "DURATION", "how long the old key stays valid: 24h (the default), or 0", .member = "overlap"},
-        {"expires", "TIME", "the new key is not valid after this time (RFC 3339)",
-         .member = "expires"},
+        {"expires", "WHEN", .help = "the new key is not valid after: 90d, or RFC 3339"},
         {0},
 };
 
@@ -230,7 +229,7 @@ static const struct option tenant_rm_options[] = {
 static const struct option key_add_options[] = {
         {"scopes", "LIST", .help = "submit,read,operate (the default), or some of them"},
         {"name", "TEXT", "what it is for, at most 64 bytes", .member = "name"},
-        {"expires", "TIME", "not valid after this time (RFC 3339)", .member = "expires"},
+        {"expires", "WHEN", .help = "not valid after: 90d, or a time (RFC 3339)"},
         {0},
 };
 
