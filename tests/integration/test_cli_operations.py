@@ -360,6 +360,13 @@ def test_a_key_expires_after_a_duration(service, warren, words, path):
     assert 0 < 90 * 86400 - left.total_seconds() < 60 and same == AT
 
 
+def test_masked_values_are_told(service, warren):
+    service.answers["GET", f"/api/v1/jobs/{ID}"] = (200, {"id": ID, "payload": {"token": "***"}, "masked": 1})
+    service.answers["GET", f"/api/v1/jobs/{ID}/attempts"] = (200, {"attempts": []})
+    assert warren("get", ID).err == "masked values: 1; a key with the scope 'operate' sees them\n"
+    assert warren("get", ID, "--json").err == ""
+
+
 def test_what_is_no_type(service, warren):
     done = warren("pause", "b ad")
     assert done.returncode == EXIT["usage"] and "'b ad' is no type: 1 to 64 of a-z" in done.err

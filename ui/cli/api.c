@@ -323,6 +323,9 @@ enum exit_code api_print(const struct cli *c, const struct http_reply *reply, ap
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply->body));
         show(c, api_value(reply), &out);
+        if (view_int(api_value(reply), "masked") > 0)
+                cli_note(c, "masked values: %lld; a key with the scope 'operate' sees them",
+                         (long long)view_int(api_value(reply), "masked"));
         return cli_print(c, buffer_bytes(&out));
 }
 
