@@ -360,6 +360,18 @@ def test_a_key_expires_after_a_duration(service, warren, words, path):
     assert 0 < 90 * 86400 - left.total_seconds() < 60 and same == AT
 
 
+def test_no_answer_names_the_doctor(service, warren):
+    warren.env["WARREN_URL"] = "http://127.0.0.1:1"
+    done = warren("cancel", ID)
+    assert done.returncode == EXIT["unreachable"]
+    assert done.err.endswith("\n  nothing was done\n  'warren doctor' says what is wrong\n")
+    assert "done" not in warren("get", ID).err
+    warren.env["WARREN_URL"] = service.url
+    service.answers["POST", f"/api/v1/jobs/{ID}/cancel"] = (503, {"detail": "away", "accepted": "unknown"})
+    assert warren("cancel", ID).err == (
+        "warren: away\n  it may have been done, or may be done later\n  'warren doctor' says what is wrong\n")
+
+
 def test_masked_values_are_told(service, warren):
     service.answers["GET", f"/api/v1/jobs/{ID}"] = (200, {"id": ID, "payload": {"token": "***"}, "masked": 1})
     service.answers["GET", f"/api/v1/jobs/{ID}/attempts"] = (200, {"attempts": []})
