@@ -450,6 +450,9 @@ def test_bash_completion():
     assert set(complete("type", "")) == {"list", "show", "set", "slots"}
     assert complete("type", "set", "x", "--max") == ["--max-running", "--max-rate"]
     assert "running" in complete("list", "--status", "")
+    assert complete("list", "--status", "dead,fa") == ["dead,failed"]
+    assert set(complete("cancel", "--priority", "high,")) >= {"high,critical", "high,low"}
+    assert complete("priority", "0190a3f0-6c1e-7d3a-9b52-3c5e0f6a1b2c", "") == ["critical", "high", "medium", "low"]
     assert complete("completion", "") == ["bash", "zsh", "fish"]
     assert {"--batch", "--refused", "--restart", "--expires"} <= set(complete("submit", "--"))
     assert f"{BIN}/warren" in complete("submit", "--batch", f"{BIN}/warr")

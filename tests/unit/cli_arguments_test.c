@@ -142,7 +142,7 @@ static void test_words_are_bounded(void **state)
         a = (struct arguments){0};
         assert_int_equal(arguments_parse(WORDS_MAX + 1, argv, NULL, command_shared_options, &a, &e),
                          -1);
-        assert_string_equal(e.text, "'e' is one argument too many");
+        assert_non_null(strstr(e.text, "'e' is one argument too many: there may be 100; cancel"));
 }
 
 static void test_finds_commands(void **state)

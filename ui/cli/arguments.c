@@ -168,7 +168,10 @@ static int take_option(int argc, char **argv, int *at, const struct option *own,
 static int add_word(struct arguments *out, const char *word, struct err *e)
 {
         if (out->word_count == WORDS_MAX)
-                return err_set(e, ERR_INVALID, "'%.60s' is one argument too many", word);
+                return err_set(e, ERR_INVALID,
+                               "'%.60s' is one argument too many: there may be %d; cancel and "
+                               "run-now take filters for more",
+                               word, WORDS_MAX);
         out->words[out->word_count++] = word;
         return 0;
 }

@@ -335,14 +335,16 @@ const struct command command_table[] = {
         {"run-now", NULL, "[ID...]", 0, WORDS_MAX, "start now what is scheduled or in backoff",
          act_options, ACT_MORE "\n\n" ACT_CODES, command_run_now},
         {"retry", NULL, "ID...", 1, WORDS_MAX, "run ended jobs again", one_act_options,
-         "Each begins a new run, at attempt 1. Dead letters with changes: warren dlq requeue.",
+         "Each begins a new run, at attempt 1. At most 100 IDs, without filters. Dead letters with\n"
+         "changes: warren dlq requeue.",
          command_retry},
         {"reschedule", NULL, "ID", 1, 1, "change when a job starts", reschedule_options,
          "The job must wait: one that runs or has ended is refused.", command_reschedule},
         {"priority", NULL, "ID NAME", 2, 2, "change the priority of a job that waits",
          one_act_options, "NAME is critical, high, medium or low.", command_priority},
         {"forget", NULL, "ID...", 1, WORDS_MAX, "delete ended jobs", one_act_options,
-         "Their records, payloads and dead letters are deleted. They cannot be brought back.",
+         "Their records, payloads and dead letters are deleted. They cannot be brought back.\n"
+         "At most 100 IDs, without filters.",
          command_forget},
         {"operation", NULL, "ID", 1, 1, "show, follow or end an operation on many jobs",
          operation_options, NULL, command_operation},
