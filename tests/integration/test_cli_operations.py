@@ -369,7 +369,8 @@ def test_no_answer_names_the_doctor(service, warren):
     warren.env["WARREN_URL"] = service.url
     service.answers["POST", f"/api/v1/jobs/{ID}/cancel"] = (503, {"detail": "away", "accepted": "unknown"})
     assert warren("cancel", ID).err == (
-        "warren: away\n  it may have been done, or may be done later\n  'warren doctor' says what is wrong\n")
+        "warren: away\n  it may have been done, or may be done later\n  try again in 7 s\n"
+        "  'warren doctor' says what is wrong\n")
 
 
 def test_masked_values_are_told(service, warren):

@@ -4,6 +4,8 @@
  */
 #include "ui/cli/confirm.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,10 +13,26 @@
 
 enum { NUMBER_IS_ASKED_ABOVE = 100, ANSWER_SIZE = 64 };
 
-/* The answer without its line break. False: the input has ended. */
+/* Waits for a line. False: Ctrl-C came, perhaps before the wait: a read would not see that one. */
+static bool await_line(void)
+{
+        struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+        sigset_t held;
+        sigset_t before;
+
+        sigemptyset(&held);
+        sigaddset(&held, SIGINT);
+        sigaddset(&held, SIGTERM);
+        sigprocmask(SIG_BLOCK, &held, &before);
+        bool ready = *cli_interrupt() == 0 && ppoll(&in, 1, NULL, &before) > 0;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return ready;
+}
+
+/* The answer without its line break. False: the input has ended, or Ctrl-C came. */
 static bool read_answer(char out[ANSWER_SIZE])
 {
-        if (fgets(out, ANSWER_SIZE, stdin) == NULL) {
+        if (!await_line() || fgets(out, ANSWER_SIZE, stdin) == NULL) {
                 fputc('\n', stderr);
                 return false;
         }
