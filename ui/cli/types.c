@@ -13,7 +13,7 @@ static const struct view_column type_columns[] = {
         {"WORKERS", "workers", VIEW_TEXT},
         {"PENDING", "counts.pending", VIEW_COUNT},
         {"RUNNING", "counts.running", VIEW_COUNT},
-        {"RUN P95 (1H)", "last_hour.duration_ms.p95", VIEW_SPAN},
+        {"RUN P95", "last_hour.duration_ms.p95", VIEW_SPAN},
         {"FAILED", "last_hour.failed_attempts", VIEW_COUNT},
         {"MAX RUNNING", "max_running", VIEW_TEXT},
         {"MAX RATE", "max_rate", VIEW_TEXT},
