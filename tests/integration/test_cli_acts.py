@@ -3,6 +3,8 @@
 import datetime
 import json
 
+import pytest
+
 from cli_rig import EXIT, Cli, dead_job
 from harness.until import until
 
