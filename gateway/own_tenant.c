@@ -16,10 +16,11 @@ static void keep_pause(struct buffer *body)
 {
         json_auto_t *answer = json_loadb(body->data, body->length, JSON_REJECT_DUPLICATES, NULL);
         json_t *tenant = json_object_get(answer, "tenant");
-        json_auto_t *kept = json_pack("{s:{s:O?, s:O?, s:O?}}", "tenant", "name",
+        json_auto_t *kept = json_pack("{s:{s:O?, s:O?, s:O?}, s:O?}", "tenant", "name",
                                       json_object_get(tenant, "name"), "paused",
                                       json_object_get(tenant, "paused"), "paused_at",
-                                      json_object_get(tenant, "paused_at"));
+                                      json_object_get(tenant, "paused_at"), "was_paused",
+                                      json_object_get(answer, "was_paused"));
         AUTO_FREE char *text = json_dumps(kept, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
         buffer_clear(body);

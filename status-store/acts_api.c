@@ -26,6 +26,37 @@ static void refuse(struct http_request *r, enum act_refusal why)
                                              .detail = refused->detail});
 }
 
+/* Whether jobs of this tenant and type are paused; adds by what. */
+static bool add_pause(struct api *a, const struct job_row *row, struct buffer *out)
+{
+        struct tenant_record t;
+        const char *type = job_row_type(row);
+        enum pause pause = control_pause(a->control, row->tenant, type, NULL);
+        if (control_tenant(a->control, row->tenant, &t) && t.paused)
+                buffer_printf(out, "tenant %s is paused", row->tenant);
+        else if (pause == PAUSE_TENANT_TYPE)
+                buffer_printf(out, "type %s is paused for tenant %s", type, row->tenant);
+        else if (pause != PAUSE_NONE)
+                buffer_printf(out, "type %s is paused", type);
+        return out->length > 0;
+}
+
+/* A job that is due is kept by something else, perhaps by a pause. */
+static void refuse_due(struct api *a, struct http_request *r, const struct act *act)
+{
+        const struct act_refused *refused = act_refused(ACT_NOT_DELAYED);
+        struct err ignored = {0};
+        AUTO_BUFFER text = {0};
+        AUTO_STORED_JOB job = {0};
+        AUTO_READER *reader = readers_take(a->readers, &ignored);
+        bool paused = reader != NULL &&
+                      lookup_job(reader, act->tenant, act->id, &job, &ignored) == 1 &&
+                      add_pause(a, &job.row, &text);
+        http_problem_of(r, &(struct problem){.status = refused->status,
+                                             .type = refused->type,
+                                             .detail = paused ? text.data : refused->detail});
+}
+
 static void answer_failure(struct http_request *r, const struct act_answer *a, const struct err *e)
 {
         json_auto_t *members = json_object();
@@ -121,6 +152,8 @@ static void do_act(struct api *a, struct http_request *r, const struct act *act)
         note_outcome(a, act, &answer, done, began);
         if (done != 0)
                 answer_failure(r, &answer, &why);
+        else if (answer.refusal == ACT_NOT_DELAYED)
+                refuse_due(a, r, act);
         else if (answer.refusal != ACT_ALLOWED)
                 refuse(r, answer.refusal);
         else

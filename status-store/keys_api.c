@@ -87,10 +87,16 @@ void keys_list(void *owner, struct http_request *r)
                 return;
         const char *of = strcmp(tenant, "*") != 0 ? tenant : NULL;
         json_t *keys = key_list(a->registry, a->key_uses, of, &why);
-        if (keys != NULL)
+        struct tenant t;
+        if (keys != NULL && of != NULL && json_array_size(keys) == 0 &&
+            registry_tenant(a->registry, of, &t, &why) == 0) {
+                json_decref(keys);
+                http_problem(r, 404, "there is no tenant %s", of);
+        } else if (keys != NULL) {
                 http_answer_json(r, 200, json_pack("{s:o}", "keys", keys));
-        else
+        } else {
                 http_problem_err(r, &why);
+        }
 }
 
 /* The new key's tenant decides which records are published; an admin key belongs to none. */

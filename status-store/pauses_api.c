@@ -10,6 +10,7 @@
 #include "status-store/limit_json.h"
 #include "status-store/parked_counts.h"
 #include "status-store/registry/registry_pauses.h"
+#include "status-store/why/waiting.h"
 
 /* Jobs of all tenants are counted for who asks about all. */
 static json_t *pause_json(const struct parked_count *p, const char *asker)
@@ -72,7 +73,28 @@ static bool read_pause(struct api *a, struct http_request *r, struct pause_recor
         return p->key[0] != '\0';
 }
 
-static void answer_pause(struct api *a, struct http_request *r, const struct pause_record *p)
+/* What else keeps jobs of a tenant's type from their start: "all": the type is paused for all
+ * tenants; "tenant": the tenant is paused. NULL: nothing. */
+static const char *still_paused_by(struct api *a, const struct parked_count *p)
+{
+        struct tenant_record t;
+        if (p->pause.paused || p->tenant[0] == '\0')
+                return NULL;
+        if (control_pause(a->control, "", p->type, NULL) != PAUSE_NONE)
+                return "all";
+        return control_tenant(a->control, p->tenant, &t) && t.paused ? "tenant" : NULL;
+}
+
+/* A job of the type was seen; also when nobody can say. */
+static bool type_has_jobs(struct api *a, const char *type)
+{
+        struct err ignored = {0};
+        AUTO_READER *reader = readers_take(a->readers, &ignored);
+        return reader == NULL || waiting_ref(reader, type, &ignored) != 0;
+}
+
+static void answer_pause(struct api *a, struct http_request *r, const struct pause_record *p,
+                         bool was_paused)
 {
         struct parked_count count = {.pause = *p};
         struct token_count jobs = {.ready = -1};
@@ -81,12 +103,16 @@ static void answer_pause(struct api *a, struct http_request *r, const struct pau
                 token_counts_read(a->token_counts, &jobs, 1, clock_mono() + MSEC_SECOND / 4);
         count.jobs = p->v > 0 ? jobs.ready : 0;
         const char *asker = http_query(r, "tenant");
-        http_answer_json(r, 202, json_pack("{s:o}", "pause", pause_json(&count, asker)));
+        http_answer_json(r, 202,
+                         json_pack("{s:o, s:b, s:s?, s:b}", "pause", pause_json(&count, asker),
+                                   "was_paused", was_paused, "still_paused_by",
+                                   still_paused_by(a, &count), "has_jobs",
+                                   type_has_jobs(a, count.type)));
 }
 
 static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
-        struct pause_record p = {.paused = paused};
+        struct pause_record p = {.paused = paused}, was;
         struct err why = {0};
         if (!api_body_is_empty(r) || !api_may_change(a, r) || !read_pause(a, r, &p))
                 return;
@@ -97,14 +123,15 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
                 return;
         }
         api_by(r, p.by);
-        if (registry_change_pause(a->registry, &p, a->pauses_max, &why) != 0 ||
+        if (registry_pause(a->registry, p.key, &was, &why) < 0 ||
+            registry_change_pause(a->registry, &p, a->pauses_max, &why) != 0 ||
             provisioning_apply_pause(a->provisioning, p.key, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
         LOG_INFO(paused ? "type paused" : "type resumed", log_text("pause", p.key),
                  log_text("by", p.by));
-        answer_pause(a, r, &p);
+        answer_pause(a, r, &p, was.paused);
 }
 
 void types_pause(void *owner, struct http_request *r)

@@ -13,6 +13,7 @@
 #include "common/base/own.h"
 #include "status-store/api.h"
 #include "status-store/parked_counts.h"
+#include "status-store/why/handled.h"
 #include "status-store/why/waiting.h"
 
 enum { QUEUES_DEFAULT = 50, QUEUES_MAX = 200 };
@@ -22,9 +23,11 @@ enum { QUEUES_DEFAULT = 50, QUEUES_MAX = 200 };
 
 /* Tenants' records, by name. */
 struct page {
+        struct control *control;
         struct tenant_record *tenants;
         struct token_count *slots; /* of each */
         struct parked_counts parked;
+        struct handled_type *handled; /* types of which jobs wait, of all tenants */
         size_t count, room;
         const char *only, *after; /* of this name, or NULL; after this one */
 };
@@ -32,6 +35,7 @@ struct page {
 static void page_fini(struct page *p)
 {
         parked_counts_fini(&p->parked);
+        handled_forget(&p->handled);
         free(p->tenants);
         free(p->slots);
 }
@@ -132,15 +136,48 @@ static struct lane_waiting sum_of(const struct lane_waiting lanes[LANE_COUNT])
         return sum;
 }
 
-static void write_speed(double starts, int64_t waiting, struct buffer *out)
+/* Jobs that wait. */
+struct startable {
+        int64_t jobs, others; /* that may start; that may not */
+};
+
+static bool may_start(const struct page *p, const struct tenant_record *of, const char *type)
 {
-        if (starts > 0) {
-                json_put_real(out, "starts_per_second", starts);
-                json_put_int(out, "drain_seconds", (int64_t)ceil((double)waiting / starts));
-        } else {
-                json_put_null(out, "starts_per_second");
-                json_put_null(out, "drain_seconds");
+        struct handled_type *t = NULL;
+
+        HASH_FIND_STR(p->handled, type, t);
+        return !of->paused && t != NULL && t->workers > 0 &&
+               control_pause(p->control, of->name, type, NULL) == PAUSE_NONE;
+}
+
+/* A job may start when a live worker handles its type, and nobody paused its type or its tenant. */
+static int count_startable(const struct page *p, const struct tenant_record *of, struct reader *r,
+                           struct startable *out, struct err *e)
+{
+        struct handled_type *own = NULL;
+        int failed = handled_read_waiting(r, of->name, &own, e);
+
+        *out = (struct startable){0};
+        for (const struct handled_type *t = own; t != NULL; t = t->hh.next) {
+                if (may_start(p, of, t->type))
+                        out->jobs += t->jobs;
+                else
+                        out->others += t->jobs;
         }
+        handled_forget(&own);
+        return failed;
+}
+
+static void write_speed(double starts, const struct startable *s, struct buffer *out)
+{
+        if (starts > 0)
+                json_put_real(out, "starts_per_second", starts);
+        else
+                json_put_null(out, "starts_per_second");
+        if (starts > 0 && (s->jobs > 0 || s->others == 0))
+                json_put_int(out, "drain_seconds", (int64_t)ceil((double)s->jobs / starts));
+        else
+                json_put_null(out, "drain_seconds");
 }
 
 /* Takes a reader for itself: a page of many tenants must not keep one. */
@@ -150,11 +187,13 @@ static int write_tenant(struct api *a, const struct page *p, size_t i, struct bu
         const struct tenant_record *t = &p->tenants[i];
         struct lane_waiting lanes[LANE_COUNT] = {0};
         struct lanes_counted counted;
+        struct startable startable;
         AUTO_READER *r = readers_take(a->readers, e);
         int64_t ref = r != NULL ? waiting_ref(r, t->name, e) : -1;
         double starts = ref > 0 ? waiting_starts(r, ref, clock_wall(), e) : 0;
 
-        if (ref < 0 || starts < 0 || (ref > 0 && waiting_lanes(r, ref, lanes, e) != 0))
+        if (ref < 0 || starts < 0 || (ref > 0 && waiting_lanes(r, ref, lanes, e) != 0) ||
+            count_startable(p, t, r, &startable, e) != 0)
                 return -1;
         lane_counts_of(a->lane_counts, t->name, COUNT_AGE + COUNT_WAIT, &counted);
         struct lane_waiting sum = sum_of(lanes);
@@ -167,10 +206,19 @@ static int write_tenant(struct api *a, const struct page *p, size_t i, struct bu
         put_count(out, "parked", parked_counts_of(&p->parked, t->name));
         write_lanes(lanes, &counted, out);
         write_slots(t, p->slots[i].ready, sum.running, out);
-        write_speed(starts, sum.waiting, out);
+        write_speed(starts, &startable, out);
         json_put_time(out, "counted_at", counted.at);
         json_end(out);
         return 0;
+}
+
+static int read_handled(struct api *a, struct page *p, struct err *e)
+{
+        AUTO_READER *r = readers_take(a->readers, e);
+
+        if (r == NULL || handled_read_waiting(r, "*", &p->handled, e) != 0)
+                return -1;
+        return handled_count(r, api_as_of(a), p->handled, e);
 }
 
 static int write_page(struct api *a, struct page *p, size_t limit, struct buffer *out,
@@ -181,7 +229,8 @@ static int write_page(struct api *a, struct page *p, size_t limit, struct buffer
         if (p->count > 0)
                 qsort(p->tenants, p->count, sizeof(*p->tenants), by_name);
         count_queues(a, p, n);
-        if (parked_counts_read(a, p->only != NULL ? p->only : "*", &p->parked, e) != 0)
+        if (parked_counts_read(a, p->only != NULL ? p->only : "*", &p->parked, e) != 0 ||
+            read_handled(a, p, e) != 0)
                 return -1;
         json_begin_array(out, "queues");
         for (size_t i = 0; i < n; i++)
@@ -210,7 +259,8 @@ void queues_list(void *owner, struct http_request *r)
                 http_problem(r, 503, "stream control has not been read yet");
                 return;
         }
-        AUTO_PAGE page = {.only = strcmp(tenant, "*") == 0 ? NULL : tenant,
+        AUTO_PAGE page = {.control = a->control,
+                          .only = strcmp(tenant, "*") == 0 ? NULL : tenant,
                           .after = cursor != NULL ? cursor : ""};
         control_each_tenant(a->control, add_tenant, &page);
         if (write_page(a, &page, (size_t)limit, &members, &why) != 0)

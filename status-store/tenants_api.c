@@ -370,7 +370,9 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
         if (changes && change_tenant(a, &t, &why) != 0)
                 http_problem_err(r, &why);
         else
-                http_answer_json(r, 202, json_pack("{s:o}", "tenant", tenant_json(&t)));
+                http_answer_json(r, 202,
+                                 json_pack("{s:o, s:b}", "tenant", tenant_json(&t), "was_paused",
+                                           changes ? !paused : paused));
 }
 
 void tenants_pause(void *owner, struct http_request *r)

@@ -32,6 +32,7 @@ static void drop(struct type_view **set, struct type_view *v)
 {
         HASH_DEL(*set, v);
         free(v->handled_by);
+        json_decref(v->paused_for);
         free(v);
 }
 
@@ -94,6 +95,18 @@ static void each_type(const struct worker_view *w, void (*each)(void *owner, con
                 if (item.value.kind == SCAN_STRING &&
                     json_copy_text(item.value, type, sizeof(type)))
                         each(owner, type);
+}
+
+void type_view_note_pause(struct type_view *set, const char *type, const char *tenant)
+{
+        struct type_view *v = NULL;
+
+        HASH_FIND_STR(set, type, v);
+        if (v == NULL)
+                return;
+        if (v->paused_for == NULL)
+                v->paused_for = json_array();
+        (void)json_array_append_new(v->paused_for, json_string(tenant));
 }
 
 struct finding {
@@ -253,6 +266,9 @@ void type_view_write(const struct type_view *v, const struct type_scope *s, json
                 (void)json_object_set_new(object, "handled_by", handled_by);
         }
         (void)json_object_set_new(object, "workers", json_integer(v->workers));
+        (void)json_object_set_new(object, "paused_for",
+                                  v->paused_for != NULL ? json_incref(v->paused_for)
+                                                        : json_array());
         for (int i = 0; i < STATUS_COUNT; i++)
                 (void)json_object_set_new(counts, status_name((enum status)i),
                                           json_integer(v->counts[i]));

@@ -22,6 +22,7 @@ struct type_view {
         int64_t workers; /* live ones that handle it, of which handled_by has the first */
         bool is_named;   /* a record of one of them names it */
         char (*handled_by)[WORKER_NAME_SIZE];
+        json_t *paused_for; /* names of tenants with a pause of it of their own; NULL: none */
         UT_hash_handle hh;
 };
 
@@ -44,7 +45,9 @@ int type_view_find_handled(const struct type_scope *s, const char *after, struct
                            struct err *e) MUST_CHECK;
 /* Sorts by name and drops all behind the first `limit`. True: some were dropped. */
 bool type_view_cut(struct type_view **set, size_t limit);
-/* Fills in all but the names. */
+/* Notes a pause of the type for this tenant, unless the set lacks the type. */
+void type_view_note_pause(struct type_view *set, const char *type, const char *tenant);
+/* Fills in all but the names and the pauses. */
 int type_view_read(const struct type_scope *s, struct type_view *set, struct err *e) MUST_CHECK;
 /* Adds members to a type's object. */
 void type_view_write(const struct type_view *v, const struct type_scope *s, json_t *object);

@@ -107,11 +107,21 @@ static void answer_members(struct api *a, struct http_request *r, const json_t *
         api_answer(a, r, &out);
 }
 
+static void note_pause(void *owner, const struct pause_record *p)
+{
+        const struct asked *q = owner;
+        char tenant[TENANT_SIZE], type[JOB_TYPE_SIZE];
+        if (p->paused && pause_key_parse(bytes_of_text(p->key), tenant, type) &&
+            tenant[0] != '\0' && (sees_all(q) || strcmp(tenant, q->tenant) == 0))
+                type_view_note_pause(q->set, type, tenant);
+}
+
 /* Adds the types of the set, in order. */
 static int describe_all(struct asked *q, json_t *list, struct err *e)
 {
         if (type_view_read(&q->scope, q->set, e) != 0)
                 return -1;
+        control_each_pause(q->api->control, note_pause, q);
         for (const struct type_view *v = q->set; v != NULL; v = v->hh.next) {
                 json_t *object = describe(q, v, e);
                 if (object == NULL)
@@ -180,12 +190,13 @@ static bool read_limited(struct api *a, struct http_request *r, struct type *t)
 }
 
 /* The only type of the set; a tenant knows those of its jobs. */
-static bool is_known(const struct asked *q, const struct type *t, bool paused)
+static bool is_known(const struct asked *q, const struct type *t, bool paused_for_all)
 {
         const struct type_counts *hour = &q->set->hour;
         bool has_run = hour->count[TYPE_COMPLETED] + hour->count[TYPE_FAILED] > 0;
         if (q->set->jobs > 0 || has_run)
                 return true;
+        bool paused = paused_for_all || q->set->paused_for != NULL;
         return sees_all(q) && (q->set->is_named || type_is_limited(t) || paused);
 }
 

@@ -29,6 +29,7 @@ struct queue_checks {
         bool consumer_there;
         struct idle jobs, events, archive;
         struct idle parked;    /* their pause is over */
+        struct idle paused;    /* types, not queues */
         struct idle long_held; /* by a pause that is old */
         int64_t most_parked;   /* in one queue */
         bool knows_pauses;
@@ -46,6 +47,7 @@ static void forget_look(struct queue_checks *q)
         buffer_fini(&q->events.names);
         buffer_fini(&q->archive.names);
         buffer_fini(&q->parked.names);
+        buffer_fini(&q->paused.names);
         buffer_fini(&q->long_held.names);
         *q = (struct queue_checks){.idle_since = q->idle_since};
 }
@@ -108,6 +110,18 @@ static void read_tenant(const char *tenant, const struct queue_list *queues, str
         }
 }
 
+/* "export", "export of acme" */
+static void add_paused(const char *key, struct idle *paused)
+{
+        char tenant[TENANT_SIZE], type[JOB_TYPE_SIZE];
+
+        if (!pause_key_parse(bytes_of_text(key), tenant, type))
+                return;
+        AUTO_FREE char *name =
+                tenant[0] == '\0' ? xasprintf("%s", type) : xasprintf("%s of %s", type, tenant);
+        add_name(paused, name);
+}
+
 static void read_pause(const struct doctor_pause *pause, const struct queue_list *queues,
                        struct queue_checks *q)
 {
@@ -115,6 +129,8 @@ static void read_pause(const struct doctor_pause *pause, const struct queue_list
 
         if (!parked_of_key(pause->key, name))
                 return;
+        if (pause->paused)
+                add_paused(pause->key, &q->paused);
         const struct listed_queue *entry = queue_list_find(queues, name);
         if (entry == NULL || entry->messages <= 0)
                 return;
@@ -171,6 +187,13 @@ bool queue_checks_are_settled(const struct queue_checks *q, msec now)
         return q->idle_since == 0 || now - q->idle_since >= patience;
 }
 
+static void add_names(const char *before, const struct idle *idle, struct buffer *out)
+{
+        buffer_printf(out, "%s%s", before, idle->names.data);
+        if (idle->count > NAMES_SHOWN)
+                buffer_printf(out, " and %u more", idle->count - NAMES_SHOWN);
+}
+
 static void report(struct findings *f, enum check check, const struct idle *idle,
                    const char *remedy)
 {
@@ -180,9 +203,7 @@ static void report(struct findings *f, enum check check, const struct idle *idle
                 findings_add(f, check, FINDING_OK, NULL, NULL);
                 return;
         }
-        buffer_printf(&problem, "no consumer reads %s", idle->names.data);
-        if (idle->count > NAMES_SHOWN)
-                buffer_printf(&problem, " and %u more", idle->count - NAMES_SHOWN);
+        add_names("no consumer reads ", idle, &problem);
         findings_add(f, check, FINDING_WRONG, problem.data, remedy);
 }
 
@@ -194,10 +215,7 @@ static void report_parked(const struct queue_checks *q, struct findings *f)
                 findings_add(f, CHECK_PARKED, FINDING_OK, NULL, NULL);
                 return;
         }
-        buffer_printf(&problem, "jobs are parked and their pause is over: %s",
-                      q->parked.names.data);
-        if (q->parked.count > NAMES_SHOWN)
-                buffer_printf(&problem, " and %u more", q->parked.count - NAMES_SHOWN);
+        add_names("jobs are parked and their pause is over: ", &q->parked, &problem);
         findings_add(f, CHECK_PARKED, FINDING_WRONG, problem.data,
                      "see the log of the primary status-store, and whether it has "
                      "operator_password_file");
@@ -215,10 +233,10 @@ static void report_pauses(const struct queue_checks *q, struct findings *f)
                 findings_add(f, CHECK_PAUSES, FINDING_WRONG, text.data, remedy);
                 return;
         }
+        if (q->paused.count > 0)
+                add_names("paused: ", &q->paused, &text);
         if (q->long_held.count > 0)
-                buffer_printf(&text, "paused for more than 7 days: %s", q->long_held.names.data);
-        if (q->long_held.count > NAMES_SHOWN)
-                buffer_printf(&text, " and %u more", q->long_held.count - NAMES_SHOWN);
+                add_names("; for more than 7 days: ", &q->long_held, &text);
         findings_add(f, CHECK_PAUSES, FINDING_OK, text.data,
                      q->long_held.count > 0 ? remedy : NULL);
 }

@@ -401,6 +401,16 @@ const struct job_hint *job_row_hint(const struct job_row *row)
         return row->facts == NULL && row->hint_key.run != 0 ? &row->hint : NULL;
 }
 
+msec job_row_run_at(const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+        const struct job_facts *facts = job_row_facts(row);
+
+        if (hint != NULL)
+                return row->hint_key.run == row->winner.run ? hint->run_at : 0;
+        return facts->wait.run == row->winner.run ? facts->run_at : 0;
+}
+
 msec job_row_expires_at(const struct job_row *row)
 {
         const struct job_hint *hint = job_row_hint(row);

@@ -122,6 +122,9 @@ void job_row_date(struct job_row *row, msec first);
 const struct job_facts *job_row_facts(const struct job_row *row);
 /* What its starts and ends say, while no job message is known; NULL: nothing, or one is known. */
 const struct job_hint *job_row_hint(const struct job_row *row);
+/* When its run's next attempt is, or was, due; 0: at once, or unknown. A consumer makes a job
+ * `pending` up to DELAY_HOLD_LONGEST before it is due. */
+msec job_row_run_at(const struct job_row *row);
 /* No attempt of its run starts at or after it; 0: never, or unknown. */
 msec job_row_expires_at(const struct job_row *row);
 /* Its type; "": unknown. */

@@ -25,6 +25,8 @@ const struct act_refused *act_refused(enum act_refusal why)
                 [ACT_JOB_ENDED] = {409, PROBLEM("job-ended"), "the job has ended"},
                 [ACT_NOT_DELAYED] = {409, PROBLEM("not-delayed"),
                                      "the job waits for a worker, not for its time"},
+                [ACT_DUE_SOON] = {409, PROBLEM("not-delayed"),
+                                  "the job is due within a second, and starts then"},
                 [ACT_PAYLOAD_UNKNOWN] = {409, PROBLEM("payload-unknown"),
                                          "its submission was told in part (its gateway ended "
                                          "before the 202): only its start is known"},
@@ -58,10 +60,7 @@ static int64_t number_of(const struct job_row *row)
 static msec due_of(const struct job_row *row)
 {
         bool waits = row->status == STATUS_SCHEDULED || row->status == STATUS_FAILED;
-        const struct job_hint *hint = job_row_hint(row);
-        if (!waits)
-                return 0;
-        return hint != NULL ? hint->run_at : job_row_facts(row)->run_at;
+        return waits ? job_row_run_at(row) : 0;
 }
 
 static enum act_refusal judge_cancel(const struct job_row *row, const struct act *act,
@@ -121,7 +120,7 @@ static enum act_refusal judge_move(const struct job_row *row, const struct act *
         if (refusal != ACT_ALLOWED)
                 return refusal;
         if (at_once && row->status == STATUS_PENDING && act->priority < 0)
-                return ACT_NOT_DELAYED;
+                return job_row_run_at(row) > now ? ACT_DUE_SOON : ACT_NOT_DELAYED;
         choose_time(row, at_once ? 0 : wanted, now, plan);
         if (act->priority >= 0)
                 plan->priority = act->priority;

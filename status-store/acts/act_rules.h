@@ -40,6 +40,7 @@ enum act_refusal {
         ACT_JOB_RUNNING,
         ACT_JOB_ENDED,
         ACT_NOT_DELAYED,
+        ACT_DUE_SOON, /* a consumer holds it until its time */
         ACT_PAYLOAD_UNKNOWN,
         ACT_LETTER_NOT_ARCHIVED,
         ACT_NO_TENANT,   /* its tenant was deleted: nothing can be published for it */

@@ -207,11 +207,7 @@ static void put_created_at(struct buffer *out, const char *name, const struct sa
 
 static void put_run_at(struct buffer *out, const char *name, const struct said *s)
 {
-        const struct job_row *row = s->row;
-        const struct job_hint *hint = job_row_hint(row);
-        bool waits = is_of_this_run(row, hint != NULL ? &row->hint_key : &s->facts->wait);
-
-        json_put_time(out, name, !waits ? 0 : hint != NULL ? hint->run_at : s->facts->run_at);
+        json_put_time(out, name, job_row_run_at(s->row));
 }
 
 static void put_expires_at(struct buffer *out, const char *name, const struct said *s)

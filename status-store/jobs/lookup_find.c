@@ -83,6 +83,7 @@ struct finding {
         unsigned looked;
         msec until;
         bool complete;
+        bool more; /* than FIND_MATCHES_MAX */
 };
 
 static struct job_view brief_view(void)
@@ -132,6 +133,10 @@ static int add_match(struct finding *f, int64_t seq, struct err *e)
         const char *by = found_by(f, &job.row);
         if (by == NULL)
                 return 0;
+        if (f->found == FIND_MATCHES_MAX) {
+                f->more = true;
+                return 0;
+        }
         f->found++;
         json_begin_object(f->out, NULL);
         json_put_string(f->out, "by", by);
@@ -147,7 +152,7 @@ static bool is_over(struct finding *f)
 {
         if (f->looked++ % CLOCK_EVERY == CLOCK_EVERY - 1 && clock_mono() >= f->until)
                 f->complete = false;
-        return !f->complete || f->found == FIND_MATCHES_MAX;
+        return !f->complete || f->more;
 }
 
 /* Newest first: an id of version 7 begins with its time. Only the index is read. */
@@ -197,6 +202,7 @@ static void finding_begin(struct finding *f)
 static void finding_end(struct finding *f)
 {
         json_end_array(f->out);
+        json_put_flag(f->out, "more", f->more);
         json_put_flag(f->out, "complete", f->complete);
 }
 

@@ -26,9 +26,9 @@ struct find_text {
 /* False: empty, or too long. */
 bool find_text_read(const char *text, struct find_text *out);
 
-/* Both fill `out`, which must be empty, with `"matches": […], "complete": …`: FIND_MATCHES_MAX at
- * most, the newest first. tenant "*": any. lookup_find_id returns 1; 0: there is none, out stays
- * empty; -1. */
+/* Both fill `out`, which must be empty, with `"matches": […], "more": …, "complete": …`:
+ * FIND_MATCHES_MAX at most, the newest first; more: there are others. tenant "*": any.
+ * lookup_find_id returns 1; 0: there is none, out stays empty; -1. */
 int lookup_find_id(struct reader *r, const char *tenant, const struct find_text *what,
                    struct buffer *out, struct err *e) MUST_CHECK;
 /* By anything but a whole id. Reads all ids that begin so, then the digests of all jobs; after

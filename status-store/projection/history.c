@@ -300,14 +300,56 @@ static void bound(struct entries *h, enum bounded as)
                 h->head |= LEFT_OUT;
 }
 
+/* A delay queue does not change when a message was published: that was before it came due. */
+static msec time_of(const struct event *e, msec at)
+{
+        bool due = e->kind == EVENT_DUE && e->job.due_at > 0 && !e->job.from_outside;
+        return due ? e->job.due_at : at;
+}
+
+/* A consumer sent the job away for a moment, and it is back: once a second, perhaps for hours. */
+static bool is_end_of_hop(const struct event *e)
+{
+        return e->kind == EVENT_DUE && e->job.hop;
+}
+
+/* A consumer finds a job that was cancelled, and cannot say by whom. */
+static bool is_bare_cancel(const struct entry *one)
+{
+        return one->kind == EVENT_CANCELLED &&
+               (one->flags & (HAS_BY | HAS_WORKER | HAS_REASON)) == 0;
+}
+
+static bool is_said_cancel(const struct entry *one)
+{
+        return one->kind == EVENT_CANCELLED && (one->flags & HAS_BY) != 0;
+}
+
+/* Of two tellings of one cancel the one that says by whom is kept. True: `one` is the other. */
+static bool merge_cancels(struct entries *h, const struct entry *one)
+{
+        for (size_t i = h->count; i > 0; i--) {
+                const struct entry *old = &h->all[i - 1];
+                if (old->run != one->run)
+                        continue;
+                if (is_bare_cancel(one) && is_said_cancel(old))
+                        return true;
+                if (is_said_cancel(one) && is_bare_cancel(old))
+                        remove_at(h, i - 1);
+        }
+        return false;
+}
+
 bool history_add(struct buffer *history, const struct event *e, msec at)
 {
         unsigned char rest[REST_MAX];
         struct entries h;
         AUTO_BUFFER packed = {0};
+        if (is_end_of_hop(e))
+                return false;
         unpack(buffer_bytes(history), &h);
-        const struct entry one = entry_of(e, at, rest);
-        if (is_kept_out(&h, &one))
+        const struct entry one = entry_of(e, time_of(e, at), rest);
+        if (is_kept_out(&h, &one) || merge_cancels(&h, &one))
                 return false;
         if (e->kind == EVENT_FORGOTTEN)
                 forget(&h, e->run);

@@ -14,8 +14,9 @@
  *
  * It is a set by digest: any order and any repetition of the events gives the same bytes. For that
  * three kinds are bounded apart: of `due`, which duplicates repeat, the first 4 and the last 12 are
- * kept; of `progress` the last; of the others the first 16 and the last 31. (Where an event is
- * `forgotten` and entries had been left out, the order may matter.)
+ * kept; of `progress` the last; of the others the first 16 and the last 31. Ends of hops are not
+ * kept, nor is a cancel told again without its author. (Where an event is `forgotten` or a cancel,
+ * and entries had been left out, the order may matter.)
  */
 #pragma once
 
@@ -24,8 +25,9 @@
 
 enum { HISTORY_MAX = 64 }; /* entries */
 
-/* Adds the event, which happened at `at`. True when the bytes changed. `forgotten` removes what is
- * of its run or an earlier one, and keeps such events out. */
+/* Adds the event, which happened at `at`; `due`: when its delay queue was to let it go. True when
+ * the bytes changed. `forgotten` removes what is of its run or an earlier one, and keeps such
+ * events out. */
 bool history_add(struct buffer *history, const struct event *e, msec at);
 /* Earlier events of the job are not in it: its row was written before there were histories. */
 void history_note_gap(struct buffer *history);

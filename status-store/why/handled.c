@@ -13,16 +13,17 @@
 #include "common/base/memory.h"
 #include "status-store/jobs/lookup.h"
 
-void handled_add(struct handled_type **set, const char *type)
+struct handled_type *handled_add(struct handled_type **set, const char *type)
 {
         struct handled_type *t;
 
         HASH_FIND_STR(*set, type, t);
         if (t != NULL)
-                return;
+                return t;
         t = xcalloc(1, sizeof(*t));
         snprintf(t->type, sizeof(t->type), "%s", type);
         HASH_ADD_STR(*set, type, t);
+        return t;
 }
 
 void handled_forget(struct handled_type **set)
@@ -79,8 +80,8 @@ int handled_count(struct reader *r, msec as_of, struct handled_type *set, struct
         return more;
 }
 
-static int add_waiting(struct reader *r, const char *tenant, struct handled_type **set,
-                       struct err *e)
+int handled_read_waiting(struct reader *r, const char *tenant, struct handled_type **set,
+                         struct err *e)
 {
         AUTO_RESET *counts = reader_query(r, counts_sql, DB_VALUES(value_text(tenant)), e);
         int more = 0;
@@ -91,7 +92,7 @@ static int add_waiting(struct reader *r, const char *tenant, struct handled_type
                              sqlite3_column_int64(counts, 4) > 0;
                 db_text(counts, 2, type, sizeof(type));
                 if (waits && type[0] != '\0')
-                        handled_add(set, type);
+                        handled_add(set, type)->jobs += sqlite3_column_int64(counts, 4);
         }
         return more;
 }
@@ -101,7 +102,7 @@ int unhandled_write(struct reader *r, const char *tenant, msec as_of, struct buf
 {
         struct handled_type *set = NULL;
         int written = 0;
-        int failed = add_waiting(r, tenant, &set, e);
+        int failed = handled_read_waiting(r, tenant, &set, e);
 
         if (failed == 0 && set != NULL)
                 failed = handled_count(r, as_of, set, e);

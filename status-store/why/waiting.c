@@ -88,10 +88,29 @@ int64_t waiting_running_of_type(struct reader *r, int64_t type, struct err *e)
                          DB_VALUES(value_int(type)), e);
 }
 
+/* The types are read for idle ones only: the index does not have them. When there are `most` jobs
+ * or more, all count. */
+static int64_t count_not_idle(struct reader *r, const struct waiting_place *than, int64_t most,
+                              struct err *e)
+{
+        return number_of(r,
+                         "SELECT CASE count(*) WHEN ?4 THEN ?4 ELSE count(*) FILTER (WHERE"
+                         " ifnull(type, 0) NOT IN (SELECT n.ref FROM names n JOIN json_each(?5) i"
+                         " ON n.name = i.value)) END FROM (SELECT type FROM jobs INDEXED BY"
+                         " jobs_waiting WHERE tenant = ?1 AND lane = ?2 AND state = 1 AND"
+                         " created < ?3 LIMIT ?4)",
+                         DB_VALUES(value_int(than->tenant), value_int(than->lane),
+                                   value_int(than->created), value_int(most),
+                                   value_string(than->idle)),
+                         e);
+}
+
 /* At most `most`. */
 static int64_t count_older(struct reader *r, const struct waiting_place *than, int64_t most,
                            struct err *e)
 {
+        if (than->idle.length > 0)
+                return count_not_idle(r, than, most, e);
         return number_of(r,
                          "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_waiting WHERE"
                          " tenant = ?1 AND lane = ?2 AND state = 1 AND created < ?3 LIMIT ?4)",
@@ -112,7 +131,8 @@ int waiting_ahead(struct reader *r, const struct waiting_place *job, int64_t out
         for (int i = first; i >= own && left > 0; i--) {
                 const struct waiting_place than = {.tenant = job->tenant,
                                                    .lane = (enum lane)i,
-                                                   .created = i == own ? job->created : INT64_MAX};
+                                                   .created = i == own ? job->created : INT64_MAX,
+                                                   .idle = job->idle};
                 out[i] = count_older(r, &than, left, e);
                 if (out[i] < 0)
                         return -1;

@@ -29,6 +29,7 @@ struct waiting_place {
         int64_t tenant;
         enum lane lane;
         msec created;
+        struct bytes idle; /* types, as a JSON array, whose jobs do not count; empty: none */
 };
 /* The jobs of the tenant that start before it, by their lane: those of more urgent lanes, and the
  * older ones of its own. Lane `long` has its own workers, so only its own jobs count. The sum ends

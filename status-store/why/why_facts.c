@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "status-store/why/handled.h"
+
 #define TOKENS_WAIT ((msec)300)
 #define LAST_SEEN_WITHIN ((msec)10 * MSEC_MINUTE)
 
@@ -123,13 +125,40 @@ static int count_running(struct reader *r, struct why_case *c, struct err *e)
         return slots->running < 0 || type_slots->running < 0 ? -1 : 0;
 }
 
-static int count_ahead(struct reader *r, struct why_case *c, struct err *e)
+/* Jobs that leave their lane without a start, so that none waits behind them: no live worker
+ * handles their type, or it is paused. The types, as a JSON array; empty: none. */
+static int find_idle(const struct why_sources *s, const char *tenant, struct buffer *out,
+                     struct err *e)
 {
+        struct handled_type *set = NULL;
+        int failed = handled_read_waiting(s->reader, tenant, &set, e);
+
+        if (failed == 0)
+                failed = handled_count(s->reader, s->as_of, set, e);
+        for (const struct handled_type *t = set; failed == 0 && t != NULL; t = t->hh.next) {
+                if (t->workers > 0 &&
+                    control_pause(s->control, tenant, t->type, NULL) == PAUSE_NONE)
+                        continue;
+                buffer_printf(out, "%c\"%s\"", out->length == 0 ? '[' : ',', t->type);
+        }
+        if (out->length > 0)
+                buffer_add_char(out, ']');
+        handled_forget(&set);
+        return failed;
+}
+
+static int count_ahead(const struct why_sources *s, struct why_case *c, struct err *e)
+{
+        struct reader *r = s->reader;
         const struct job_row *row = &c->job->row;
+        AUTO_BUFFER idle = {0};
+
+        if (find_idle(s, row->tenant, &idle, e) != 0)
+                return -1;
         const struct waiting_place place = {.tenant = c->tenant_ref,
                                             .lane = job_row_facts(row)->lane,
-                                            .created = row->created_at};
-
+                                            .created = row->created_at,
+                                            .idle = buffer_bytes(&idle)};
         if (waiting_ahead(r, &place, c->ahead, e) != 0)
                 return -1;
         for (int i = 0; i < LANE_COUNT; i++)
@@ -154,7 +183,9 @@ int why_facts_read(const struct why_sources *s, struct why_case *c, struct err *
         f->status = row->status;
         f->now = clock_wall();
         f->lag = s->lag;
-        f->run_at = job_row_facts(row)->run_at;
+        f->run_at = job_row_run_at(row);
+        f->retries = row->failure.run == row->winner.run &&
+                     job_row_facts(row)->wait.copy == row->failure.copy;
         f->broker_blocked = c->broker != WHY_BROKER_UP;
         c->pending_since = row->winner.at > 0 ? row->winner.at : row->created_at;
         c->tenant_ref = waiting_ref(s->reader, row->tenant, e);
@@ -163,5 +194,5 @@ int why_facts_read(const struct why_sources *s, struct why_case *c, struct err *
                 return -1;
         if (count_running(s->reader, c, e) != 0)
                 return -1;
-        return count_ahead(s->reader, c, e);
+        return count_ahead(s, c, e);
 }

@@ -17,9 +17,15 @@ static bool is_waiting(enum status s)
         return s == STATUS_SCHEDULED || s == STATUS_PENDING || s == STATUS_FAILED;
 }
 
-static bool is_timed(const struct why_facts *f, enum status s)
+/* A consumer holds a job, which is pending then, for the last second before its time. */
+static bool is_timed(const struct why_facts *f)
 {
-        return f->status == s && f->run_at > f->now;
+        return f->run_at > f->now;
+}
+
+static bool is_retried(const struct why_facts *f)
+{
+        return f->status == STATUS_FAILED || (f->status == STATUS_PENDING && f->retries);
 }
 
 /* A token that is ready decides: what runs may hold one of an earlier limit. No token decides only
@@ -44,7 +50,7 @@ static bool is_behind(const struct why_facts *f)
 /* Conditions of a moment, which say nothing of a job that is not due yet. */
 static bool holds_when_due(const struct why_facts *f, enum why_code code)
 {
-        if (is_timed(f, STATUS_SCHEDULED) || is_timed(f, STATUS_FAILED))
+        if (is_timed(f))
                 return false;
         switch (code) {
         case WHY_RATE:
@@ -73,9 +79,9 @@ static bool holds(const struct why_facts *f, enum why_code code)
 {
         switch (code) {
         case WHY_DELAYED:
-                return is_timed(f, STATUS_SCHEDULED);
+                return is_timed(f) && !is_retried(f);
         case WHY_BACKOFF:
-                return is_timed(f, STATUS_FAILED);
+                return is_timed(f) && is_retried(f);
         case WHY_BROKER_BLOCKED:
                 return f->broker_blocked;
         case WHY_TENANT_PAUSED:

@@ -39,7 +39,8 @@ struct why_limit {
 struct why_facts {
         enum status status;
         msec now, lag;
-        msec run_at; /* 0: none */
+        msec run_at;  /* 0: none */
+        bool retries; /* it waits, or waited, until run_at because an attempt failed */
         bool broker_blocked;
         bool tenant_paused, type_paused;
         unsigned workers;      /* live ones that handle the type */

@@ -15,10 +15,17 @@ static void add_time(const char *before, msec at, struct buffer *out)
 
 static void add_not_waiting(const struct why_case *c, struct buffer *out)
 {
-        if (c->facts.status == STATUS_RUNNING)
+        const struct job_row *row = &c->job->row;
+
+        if (c->facts.status == STATUS_RUNNING) {
                 buffer_add_text(out, "it runs");
-        else
-                buffer_printf(out, "it has ended: %s", status_name(c->facts.status));
+                return;
+        }
+        buffer_printf(out, "it has ended: %s", status_name(c->facts.status));
+        if (c->facts.status != STATUS_CANCELLED || !job_row_is_to_be_cancelled(row))
+                return;
+        buffer_printf(out, " by %s", row->act_by);
+        add_time(", asked for at ", row->cancel_at, out);
 }
 
 static void add_failed(const struct why_case *c, struct buffer *out)

@@ -3,6 +3,8 @@
 import datetime
 import json
 
+import pytest
+
 from cli_rig import EXIT, Cli, dead_job
 from harness.until import until
 
@@ -84,7 +86,7 @@ def test_reschedule_and_priority(cli):
     for words in (("reschedule", id, "--at", "tomorrow"), ("priority", id, "highest"),
                   ("reschedule", id, "--in", "400d")):
         done = cli(*words)
-        assert (done.returncode, done.stdout) == (EXIT["refused"], ""), done.stderr
+        assert (done.returncode, done.stdout) == (EXIT["usage"], ""), done.stderr
     assert "--at: " in cli("reschedule", id, "--at", "tomorrow").stderr
     assert cli("cancel", id).returncode == EXIT["done"]
 

@@ -25,6 +25,7 @@ def test_no_match(cli):
     done = cli("find", "no such key")
     assert (done.returncode, done.stdout) == (EXIT["not found"], "")
     assert cli.json("find", "no such key", want="not found")["matches"] == []
+    assert "needs 6 digits" in cli("find", "fffff").stderr
 
 
 def test_list_options(cli):
@@ -56,6 +57,14 @@ def test_payload(warren, cli):
     assert done.stdout == text.replace("k\u00e9", "***") and done.stderr.startswith("masked values: 1; ")
     assert cli("get", id, "--payload", "--events").returncode == EXIT["usage"]
     assert cli("get", "0190f0f0-0000-7000-8000-000000000000", "--payload").returncode == EXIT["not found"]
+
+
+def test_who_cancelled_is_shown(cli):
+    job = cli.json("submit", "noop", "--delay", "1d")["id"]
+    assert cli("cancel", job).returncode == EXIT["done"]
+    shown = until(lambda: (got := cli("get", job).stdout).find("cancelled") >= 0 and got, 20, "it is cancelled")
+    assert "cancel asked" in shown and "last act by     key " in shown
+    assert "it has ended: cancelled by key " in cli("why", job).stdout
 
 
 def test_events(cli):

@@ -28,7 +28,7 @@ WORKERS = {"unhandled_types": ["export"], "next_cursor": None, "workers": [
 LANE = {"lane": "high", "ready": 40, "running": 5, "waiting": 41, "oldest_at": None}
 QUEUES = {"next_cursor": "acme", "queues": [
     {"tenant": "acme", "paused": True, "lanes": [LANE, dict(LANE, lane="low", ready=0, running=0, waiting=0)],
-     "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19},
+     "slots": {"limit": 5, "used": 5, "free": 0}, "rate": {"limit": "10/1m", "left": 3}, "drain_seconds": 19, "parked": 7},
     {"tenant": "idle", "paused": False, "lanes": [dict(LANE, ready=None, running=0, waiting=0)],
      "slots": None, "rate": None, "drain_seconds": 0}]}
 
@@ -147,16 +147,26 @@ def test_workers_are_shown(service, warren):
 def test_queues_are_shown(service, warren):
     service.answers["GET", "/api/v1/queues"] = (200, QUEUES)
     shown = cells(warren("queues"))
-    assert shown[0] == ["TENANT", "LANE", "WAITING", "READY", "RUNNING", "OLDEST", "SLOTS", "RATE", "DRAIN"]
-    assert " ".join(shown[1]) == "acme (paused) high 41 40 5 - 5 of 5 3 left of 10/1m 19s"
-    assert " ".join(shown[2]) == "idle - - - - - - - -"
+    assert shown[0] == ["TENANT", "LANE", "WAITING", "READY", "RUNNING", "OLDEST", "PARKED", "SLOTS", "RATE", "DRAIN"]
+    assert " ".join(shown[1]) == "acme (paused) high 41 40 5 - 7 5 of 5 3 left of 10/1m 19s"
+    assert " ".join(shown[2]) == "idle - - - - - - - - -"
     assert " ".join(shown[3]) == "more: --cursor acme"
     assert len(shown) == 4
+
+
+def test_queues_of_no_tenant(service, warren):
+    service.answers["GET", "/api/v1/queues"] = (200, {"queues": [], "next_cursor": None})
+    done = warren("queues", "--tenant", "nobody")
+    assert (done.returncode, done.stdout) == (EXIT["not found"], "")
+    assert "there is no tenant nobody" in done.stderr
+    assert warren("queues").returncode == EXIT["done"]
 
 
 def test_a_series_has_a_row_for_each_bucket(service, warren):
     service.answers["GET", "/api/v1/stats/timeseries"] = (200, SERIES)
     done = warren("stats", "--minutes", "2")
     assert cells(done)[0][:3] == ["AT", "SUBMITTED", "COMPLETED"]
-    assert cells(done)[1:] == [[BUCKET["at"], "12", "11", "1", "0", "30ms", "61ms", "120ms"]] * 2
+    first, last = cells(done)[1:]
+    assert first == [BUCKET["at"], "12", "11", "1", "0", "30ms", "61ms", "120ms"]
+    assert last == [BUCKET["at"], "(so", "far)", *first[1:]]
     assert warren("stats", "--step", "5").returncode == EXIT["usage"]

@@ -66,7 +66,8 @@ def test_types_are_shown(service, warren):
     service.answers["GET", "/api/v1/types/send.mail"] = (200, {"type": MAIL})
     listed = warren("type", "list")
     assert [line.split() for line in listed.stdout.splitlines()] == [
-        ["TYPE", "WORKERS", "PENDING", "RUNNING", "P95", "FAILED", "MAX", "RUNNING", "MAX", "RATE", "PAUSED"],
+        ["TYPE", "WORKERS", "PENDING", "RUNNING", "RUN", "P95", "FAILED", "MAX", "RUNNING", "MAX", "RATE",
+         "PAUSED", "PAUSED", "FOR"],
         ["send.mail", "50", "10/1s"], ["b", "3", "4", "2", "41ms", "1", "unlimited", "1/1d", "yes"]]
     assert listed.stderr == "next: warren type show send.mail\n"
     service.answers["GET", "/api/v1/types"] = (200, {"types": []})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands cancel and run-now by filter, operation, operations, pause and resume: what they ask the
 gateway, which a stand-in answers, what they ask the person, and what they show."""
+import datetime
 import json
 import os
 import select
@@ -73,7 +74,7 @@ class Person:
         return process
 
     def at_terminal(self, *words, types):
-        """(exit code, standard output, what the terminal shows)."""
+        """(exit code, standard output, what the terminal shows). types: or a signal."""
         master, slave = open_terminal()
         shown = b""
         with self.start(*words, stdin=slave, stderr=slave) as process:
@@ -84,7 +85,10 @@ class Person:
                 except OSError:  # the command has ended
                     break
                 if types is not None and (b"[y/N] " in shown or b"go on: " in shown):
-                    os.write(master, types.encode())
+                    if isinstance(types, int):
+                        process.send_signal(types)
+                    else:
+                        os.write(master, types.encode())
                     types = None
             out = process.stdout.read()
         os.close(master)
@@ -183,6 +187,24 @@ def test_interrupted(service, warren, words):
         assert [list(json.loads(line)) for line in out.splitlines()] == [["preview"], ["operation"]]
         assert json.loads(err.splitlines()[-1])["exit"] == 130
     assert not [path for _, path in asked(service) if path.endswith("/abort")]
+
+
+def test_interrupted_at_the_question(service, warren):
+    service.answers["POST", CANCEL] = preview()
+    code, out, shown = warren.at_terminal("cancel", "--type", "export", types=signal.SIGINT)
+    assert (code, out) == (-signal.SIGINT, "") and "nothing was done" in shown
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("words", [("get", ID, "--wait"), ("run-now", ID, "--wait")])
+def test_interrupted_while_it_waits(service, warren, words):
+    service.answers["POST", f"/api/v1/jobs/{ID}/run-now"] = (202, {"id": ID, "status": "pending", "priority": "low"})
+    service.answers["GET", f"/api/v1/jobs/{ID}"] = (200, {"id": ID, "status": "running"})
+    process = warren.start(*words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    until(lambda: ("GET", f"/api/v1/jobs/{ID}") in asked(service), 30, "it waits")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT and "interrupted; the job goes on" in err
 
 
 def test_interrupted_before_it_is_known_to_have_begun(service, warren):
@@ -315,6 +337,65 @@ def test_pause_and_resume(service, warren, words, path, query, key, told, verb):
     assert done.out.splitlines()[0] == f"{of} is {state}"
     assert ("parked jobs: 12" in done.out) == bool(told and told["parked"])
     assert json.loads(warren(verb, *words, "--json").out) == given
+
+
+@pytest.mark.parametrize("words", [
+    ("why", "order-7"), ("get", "order-7"), ("get", "order-7", "--attempts", "--json"), ("watch", "order-7"),
+    ("cancel", "order-7"), ("run-now", "order-7"), ("retry", "order-7"), ("forget", "order-7"),
+    ("reschedule", "order-7", "--in", "5m"), ("priority", "order-7", "high")])
+def test_what_is_no_id(service, warren, words):
+    done = warren(*words)
+    assert (done.returncode, done.out) == (EXIT["not found"], "")
+    assert "'order-7' is no job id; try: warren find order-7" in done.err and not service.asked
+
+
+@pytest.mark.parametrize("words, path", [
+    (("key", "add", "acme"), "/api/v1/tenants/acme/keys"), (("key", "rotate", "k1"), "/api/v1/keys/k1/rotate")])
+def test_a_key_expires_after_a_duration(service, warren, words, path):
+    service.answers["POST", path] = (201, {"key": "wk_new"})
+    for given in ("90d", AT):
+        assert warren(*words, "--expires", given).returncode == EXIT["done"]
+    later, same = [json.loads(one["body"])["expires"] for one in service.asked]
+    left = datetime.datetime.fromisoformat(later) - datetime.datetime.now(datetime.timezone.utc)
+    assert 0 < 90 * 86400 - left.total_seconds() < 60 and same == AT
+
+
+def test_no_answer_names_the_doctor(service, warren):
+    warren.env["WARREN_URL"] = "http://127.0.0.1:1"
+    done = warren("cancel", ID)
+    assert done.returncode == EXIT["unreachable"]
+    assert done.err.endswith("\n  nothing was done\n  'warren doctor' says what is wrong\n")
+    assert "done" not in warren("get", ID).err
+    warren.env["WARREN_URL"] = service.url
+    service.answers["POST", f"/api/v1/jobs/{ID}/cancel"] = (503, {"detail": "away", "accepted": "unknown"})
+    assert warren("cancel", ID).err == (
+        "warren: away\n  it may have been done, or may be done later\n  try again in 7 s\n"
+        "  'warren doctor' says what is wrong\n")
+
+
+def test_masked_values_are_told(service, warren):
+    service.answers["GET", f"/api/v1/jobs/{ID}"] = (200, {"id": ID, "payload": {"token": "***"}, "masked": 1})
+    service.answers["GET", f"/api/v1/jobs/{ID}/attempts"] = (200, {"attempts": []})
+    assert warren("get", ID).err == "masked values: 1; a key with the scope 'operate' sees them\n"
+    assert warren("get", ID, "--json").err == ""
+
+
+def test_what_is_no_type(service, warren):
+    done = warren("pause", "b ad")
+    assert done.returncode == EXIT["usage"] and "'b ad' is no type: 1 to 64 of a-z" in done.err
+    assert not service.asked
+
+
+@pytest.mark.parametrize("verb, told, words", [
+    ("resume", {"was_paused": False}, "was not paused"),
+    ("resume", {"was_paused": True, "still_paused_by": "all"}, "paused for all tenants"),
+    ("resume", {"was_paused": True, "still_paused_by": "tenant"}, "the tenant is paused"),
+    ("pause", {"was_paused": True}, "was paused already"),
+    ("pause", {"was_paused": False, "has_jobs": False}, "no job of this type is known"),
+])
+def test_what_a_pause_or_resume_did_not_do(service, warren, verb, told, words):
+    service.answers["POST", f"/api/v1/types/export/{verb}"] = (202, {"pause": pause("export", "acme"), **told})
+    assert words in warren(verb, "export").out
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume"])

@@ -149,6 +149,8 @@ def test_prefix(store, named):
         assert find(store, named[0][:length]) == [("prefix", named[0])]
         assert find(store, named[0].replace("-", "")[:length - 4]) == [("prefix", named[0])]
     assert len(find(store, named[0][:6])) == 20  # of all the jobs of this file
+    assert store.get("/lookup", tenant="*", q=named[0][:6])["more"] is True
+    assert store.get("/lookup", tenant="*", q=named[0])["more"] is False
 
 
 def test_trace(store, named):

@@ -110,6 +110,7 @@ def test_queues_topology_and_tokens(healthy, cli):
         channel.queue_unbind(queue, queue, queue)
         channel.confirm_delivery()
         channel.basic_publish(queue, "", b"a job")
+    until(lambda: ("pauses", "ok", "paused: parked.type", "") in words_of(doctor(cli)), 10, "the doctor names the pause")
     rights = f"/api/permissions/{warren.vhost}/warren-operator"
     given = warren.broker.management("GET", rights)
     warren.broker.management("PUT", rights, {**given, "read": "^$"})

@@ -68,6 +68,7 @@ def test_list_of_a_tenant(primary):
     assert {k["tenant"] for k in primary.get("/keys", tenant="another")["keys"]} == {"another"}
     assert {k["tenant"] for k in primary.get("/keys")["keys"]} >= {None, TENANT, "another"}
     assert primary.request("GET", "/keys").status_code == 400
+    assert primary.request("GET", "/keys?tenant=nosuchtenant").status_code == 404
     assert primary.request("GET", "/keys?tenant=*&more=1").status_code == 400
 
 

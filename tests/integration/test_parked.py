@@ -105,6 +105,7 @@ def test_a_cancel_and_an_expiry_reach_what_is_parked(warren):
         assert (answer.status_code, answer.json()["status"]) == (202, "cancelled"), answer.text
     answer = warren.api.request("POST", f"/jobs/{ids[0]}/run-now")
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:warren:problem:not-delayed")
+    assert answer.json()["detail"] == "type echo is paused"
     assert warren.api.wait(late)["reason"] == "expired", "told while it is parked"
     assert warren.depth(queue) == len(ids) + 1, "the messages stay"
     resume(warren, "echo")

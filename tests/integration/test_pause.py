@@ -57,6 +57,23 @@ def test_in_force_within_a_second(warren, path, query):
     assert started(warren, ids) == {1}
 
 
+def test_what_was_and_what_else_holds(warren):
+    """Repeated, the answers say that nothing changed; and which other pause is left."""
+    warren.api.run("echo", 1)
+    told = set_paused(warren.admin, "resume", "types/echo")
+    assert (told["was_paused"], told["still_paused_by"], told["has_jobs"]) == (False, None, True)
+    assert set_paused(warren.admin, "resume", "types/nosuchtype")["has_jobs"] is False
+    with paused(warren.admin, "types/echo"):
+        assert set_paused(warren.admin, "pause", "types/echo")["was_paused"] is True
+        assert set_paused(warren.api, "pause", "types/echo")["was_paused"] is False
+        until(lambda: set_paused(warren.api, "resume", "types/echo")["still_paused_by"] == "all", 10, "all are paused")
+    assert set_paused(warren.api, "resume", "tenants/acme")["was_paused"] is False
+    with paused(warren.api, "tenants/acme"):
+        assert set_paused(warren.api, "pause", "tenants/acme")["was_paused"] is True
+        until(lambda: set_paused(warren.api, "resume", "types/echo")["still_paused_by"] == "tenant", 10,
+              "the tenant is paused")
+
+
 def test_what_runs_ends(warren):
     with contextlib.ExitStack() as pauses:
         id = warren.api.submit("sleep", {"ms": 1500})["id"]

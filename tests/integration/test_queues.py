@@ -97,10 +97,19 @@ def test_drain_estimate(whole):
     api = tenant(whole, "drained")
     for _ in range(4):
         api.run("noop")
-    waiting = [api.submit("unheard_of")["id"] for _ in range(6)]
-    seen = until(lambda: queue(api, "drained")["waiting"] == len(waiting) and queue(api, "drained"), 20, "six wait")
+    for _ in range(6):
+        api.submit("unheard_of")
+    seen = until(lambda: queue(api, "drained")["waiting"] == 6 and queue(api, "drained"), 20, "six wait")
     assert 0 < seen["starts_per_second"] <= 4
-    assert abs(seen["drain_seconds"] - 6 / seen["starts_per_second"]) <= 1
+    assert seen["drain_seconds"] is None  # nobody handles these
+    for job in [api.submit("sleep", {"ms": 5000}, priority="critical")["id"] for _ in range(2)]:
+        api.wait(job, "running")
+    for _ in range(3):
+        api.submit("noop")
+    seen = until(lambda: queue(api, "drained")["waiting"] == 9 and queue(api, "drained"), 20, "nine wait")
+    assert abs(seen["drain_seconds"] - 3 / seen["starts_per_second"]) <= 1
+    assert whole.admin.request("POST", "/tenants/drained/pause").status_code == 202
+    until(lambda: queue(api, "drained")["drain_seconds"] is None, 10, "none of a paused tenant drain")
     assert queue(tenant(whole, "new"), "new")["drain_seconds"] is None
 
 

@@ -102,6 +102,13 @@ def test_a_pause_and_a_limit_make_a_type_known(store):
     assert not is_known(store, "paused", tenant="acme")
     publish_control(store, {**record, "v": 2, "paused": False})
     until(lambda: not is_known(store, "paused"), 20, "the pause is over")
+    publish_control(store, {**record, "key": "type:other/paused"})
+    until(lambda: is_known(store, "paused"), 20, "the pause of one tenant is seen")
+    seen = one(store, "paused")
+    assert (seen["paused"], seen["paused_for"]) == (False, ["other"])
+    assert types(store)["paused"]["paused_for"] == ["other"]
+    publish_control(store, {**record, "key": "type:other/paused", "v": 2, "paused": False})
+    until(lambda: not is_known(store, "paused"), 20, "that pause is over too")
 
 
 def publish_control(store, record):

@@ -218,6 +218,26 @@ static void times_are_checked(void **state)
         job_row_fini(&row);
 }
 
+/* A consumer holds it, pending, until its time. */
+static void a_job_that_is_held_needs_no_run_now(void **state)
+{
+        const struct act act = {.kind = ACT_RUN_NOW, .priority = -1};
+        struct job_row row = {.id = ""};
+        struct event submitted = job_event(EVENT_SUBMITTED, NOW + HOUR);
+        struct event due = job_event(EVENT_DUE, NOW + 900);
+        struct act_plan plan;
+        (void)state;
+        due.scheduled = false;
+        fold(&row, &submitted);
+        fold(&row, &due);
+        assert_int_equal(row.status, STATUS_PENDING);
+        act_judge(&row, &act, true, NOW, &plan);
+        assert_int_equal(plan.refusal, ACT_DUE_SOON);
+        act_judge(&row, &act, true, NOW + 900, &plan);
+        assert_int_equal(plan.refusal, ACT_NOT_DELAYED);
+        job_row_fini(&row);
+}
+
 static void without_its_payload_it_can_only_be_ended(void **state)
 {
         static const struct {
@@ -334,6 +354,7 @@ int main(void)
                 cmocka_unit_test(a_cancel_names_the_attempt),
                 cmocka_unit_test(a_copy_waits_while_the_old_message_may_start),
                 cmocka_unit_test(times_are_checked),
+                cmocka_unit_test(a_job_that_is_held_needs_no_run_now),
                 cmocka_unit_test(without_its_payload_it_can_only_be_ended),
                 cmocka_unit_test(a_job_that_died_just_now_waits_for_its_letter),
                 cmocka_unit_test(a_copy_is_the_same_attempt),

@@ -167,6 +167,42 @@ static void forgotten_runs_are_empty(void **state)
         assert_int_equal(s.all[1].run, 2);
 }
 
+static void a_job_is_due_when_its_delay_ends(void **state)
+{
+        AUTO_BUFFER history = {0};
+        struct seen s = {0};
+        struct event due = event_of(EVENT_DUE, 1, NOW);
+        struct event hop = event_of(EVENT_DUE, 1, NOW + 1);
+        (void)state;
+        due.job.due_at = NOW + 5000;
+        hop.job.due_at = NOW + 6000;
+        hop.job.hop = true;
+        assert_true(history_add(&history, &due, due.at));
+        assert_false(history_add(&history, &hop, hop.at));
+        assert_true(history_each(buffer_bytes(&history), see, &s));
+        assert_int_equal(s.count, 1);
+        assert_int_equal(s.all[0].at, NOW + 5000);
+}
+
+static void a_cancel_is_told_once(void **state)
+{
+        const struct event bare = event_of(EVENT_CANCELLED, 1, NOW);
+        struct event said = event_of(EVENT_CANCELLED, 1, NOW + 1);
+        (void)state;
+        said.by = bytes_of_text("key k1x2y3z4");
+        for (int bare_first = 0; bare_first < 2; bare_first++) {
+                AUTO_BUFFER history = {0};
+                struct seen s = {0};
+                const struct event *first = bare_first ? &bare : &said;
+                const struct event *second = bare_first ? &said : &bare;
+                assert_true(history_add(&history, first, first->at));
+                assert_int_equal(history_add(&history, second, second->at), bare_first);
+                assert_true(history_each(buffer_bytes(&history), see, &s));
+                assert_int_equal(s.count, 1);
+                assert_true(bytes_equal_text(s.all[0].by, "key k1x2y3z4"));
+        }
+}
+
 static void cut_and_later_forms_have_a_gap(void **state)
 {
         AUTO_BUFFER history = {0};
@@ -196,6 +232,8 @@ int main(void)
                 cmocka_unit_test(any_order_gives_the_same_bytes),
                 cmocka_unit_test(the_first_and_the_last_stay),
                 cmocka_unit_test(forgotten_runs_are_empty),
+                cmocka_unit_test(a_job_is_due_when_its_delay_ends),
+                cmocka_unit_test(a_cancel_is_told_once),
                 cmocka_unit_test(cut_and_later_forms_have_a_gap),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

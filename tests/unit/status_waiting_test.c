@@ -133,11 +133,21 @@ static void test_ahead(void **state)
         full_open(&f);
         for (size_t i = 0; i < COUNT(cases); i++) {
                 int64_t got[LANE_COUNT];
-                const struct waiting_place job = {ref(&f, "acme"), cases[i].lane, cases[i].created};
+                const struct waiting_place job = {ref(&f, "acme"), cases[i].lane, cases[i].created,
+                                                  .idle = {0}};
                 assert_int_equal(waiting_ahead(f.reader, &job, got, &f.e), 0);
                 for (int lane = 0; lane < LANE_COUNT; lane++)
                         assert_int_equal(got[lane], cases[i].want[lane]);
         }
+        /* Those of a type that nobody handles, or that is paused, leave their lane. */
+        int64_t left[LANE_COUNT];
+        struct waiting_place job = {ref(&f, "acme"), LANE_MEDIUM, AT(7),
+                                    bytes_of_text("[\"noop\"]")};
+        assert_int_equal(waiting_ahead(f.reader, &job, left, &f.e), 0);
+        assert_int_equal(left[LANE_MEDIUM] + left[LANE_CRITICAL], 0);
+        job.idle = bytes_of_text("[\"other\"]");
+        assert_int_equal(waiting_ahead(f.reader, &job, left, &f.e), 0);
+        assert_int_equal(left[LANE_MEDIUM] + left[LANE_CRITICAL], 4);
         /* Of all tenants and lanes. */
         assert_int_equal(waiting_ahead_of_type(f.reader, ref(&f, "noop"), AT(2), &f.e), 3);
         full_close(&f);

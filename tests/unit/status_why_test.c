@@ -45,7 +45,8 @@ enum pause __wrap_control_pause(struct control *c, const char *tenant, const cha
         (void)c;
         (void)tenant;
         (void)type;
-        *out = (struct pause_record){.paused_at = 5000, .by = "key k1x2"};
+        if (out != NULL)
+                *out = (struct pause_record){.paused_at = 5000, .by = "key k1x2"};
         return outside.pause;
 }
 
@@ -190,6 +191,23 @@ static void test_behind_and_no_worker(void **state)
         rig_close(&r);
 }
 
+/* Older jobs that no worker takes are sent on: nobody waits behind them. */
+static void test_not_behind_what_nobody_handles(void **state)
+{
+        (void)state;
+        struct rig r;
+        msec now = clock_wall();
+        struct job odd = rig_job(ID("09"), now - 9000);
+
+        fill(&r, now);
+        snprintf(odd.type, sizeof(odd.type), "odd");
+        rig_submit(&r, &odd);
+        tell_worker(&r, "host-b/2", now, "up", "");
+        json_auto_t *first = why(&r, ID("01"), false, 0);
+        assert_code(first, "unknown", "nothing is known that keeps it from its start");
+        rig_close(&r);
+}
+
 static void test_not_waiting_and_lagging(void **state)
 {
         (void)state;
@@ -202,6 +220,34 @@ static void test_not_waiting_and_lagging(void **state)
         json_auto_t *old = why(&r, ID("02"), false, 6000);
         assert_code(old, "unknown", "what is known of the jobs is too old to say");
         assert_int_equal(number(old, "lag_ms"), 6000);
+        rig_close(&r);
+}
+
+static void test_who_cancelled(void **state)
+{
+        (void)state;
+        struct rig r;
+        msec now = clock_wall();
+        struct event e = {.kind = EVENT_CANCELLED,
+                          .id = ID("01"),
+                          .tenant = "acme",
+                          .run = 1,
+                          .attempt = 1,
+                          .at = now,
+                          .by = bytes_of_text("key k1x2")};
+        AUTO_BUFFER line = {0};
+
+        fill(&r, now);
+        event_write(&e, &line);
+        struct message m = {.exchange = bytes_of_text("events"),
+                            .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
+                            .user_id = bytes_of_text("warren-consumer"),
+                            .body = buffer_bytes(&line)};
+        projection_fold(r.projection, &m, r.offset++);
+        rig_commit(&r);
+        json_auto_t *answer = why(&r, ID("01"), false, 0);
+        static const char want[] = "it has ended: cancelled by key k1x2, asked for at ";
+        assert_int_equal(strncmp(word(answer, "text"), want, strlen(want)), 0);
         rig_close(&r);
 }
 
@@ -311,7 +357,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_behind_and_no_worker),
+                cmocka_unit_test(test_not_behind_what_nobody_handles),
                 cmocka_unit_test(test_not_waiting_and_lagging),
+                cmocka_unit_test(test_who_cancelled),
                 cmocka_unit_test(test_no_slot),
                 cmocka_unit_test(test_type_limit_of_all),
                 cmocka_unit_test(test_type_limit_of_consumers),

@@ -79,6 +79,19 @@ static void backoff(struct why_facts *f)
         f->run_at = NOW + 500;
 }
 
+/* A consumer holds it until its time. */
+static void held(struct why_facts *f)
+{
+        f->run_at = NOW + 900;
+        f->ahead = 4;
+}
+
+static void held_retry(struct why_facts *f)
+{
+        held(f);
+        f->retries = true;
+}
+
 static void blocked(struct why_facts *f)
 {
         f->broker_blocked = true;
@@ -185,6 +198,8 @@ static const struct {
         {due, WHY_UNKNOWN, {0}},
         {delayed_and_paused, WHY_DELAYED, {WHY_TENANT_PAUSED, WHY_TYPE_PAUSED, WHY_NO_WORKER}},
         {backoff, WHY_BACKOFF, {0}},
+        {held, WHY_DELAYED, {0}},
+        {held_retry, WHY_BACKOFF, {0}},
         {blocked, WHY_BROKER_BLOCKED, {0}},
         {paused, WHY_TENANT_PAUSED, {WHY_TYPE_PAUSED}},
         {type_paused, WHY_TYPE_PAUSED, {0}},

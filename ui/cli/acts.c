@@ -7,6 +7,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/model/job.h"
 #include "ui/cli/bulk.h"
 #include "ui/cli/jobs.h"
 #include "ui/cli/workers_behind.h"
@@ -90,8 +91,10 @@ static enum exit_code act_on(struct cli *c, const struct act *act, const char *i
         AUTO_FREE char *path = api_path_tenant(c, act->path, id);
         AUTO_REPLY reply = {0};
         const struct http_call call = {.method = act->method, .path = path, .body = act->body};
-        enum exit_code code = api_call(c, API_USER, &call, &reply);
+        enum exit_code code = job_check_id(c, id);
 
+        if (code == EXIT_DONE)
+                code = api_call(c, API_USER, &call, &reply);
         if (code != EXIT_DONE)
                 return code;
         return act->show == NULL ? print_forgotten(c, id) : api_print(c, &reply, act->show);
@@ -155,6 +158,8 @@ static enum exit_code act_on_words(struct cli *c, const struct act *act, const c
         enum exit_code codes[WORDS_MAX];
         enum exit_code ended = EXIT_DONE;
 
+        if (wanted != NULL && cli_has(c, "wait"))
+                c->stop = cli_interrupt();
         for (int i = 0; i < count; i++) {
                 c->about = count > 1 ? cli_word(c, i) : NULL;
                 codes[i] = act_on(c, act, cli_word(c, i));
@@ -253,6 +258,8 @@ enum exit_code command_reschedule(struct cli *c)
                 return cli_fail(c, EXIT_USAGE, "give either --at TIME or --in DURATION");
         if (in != NULL && duration_parse(in, &delay, &e) < 0)
                 return cli_fail(c, EXIT_USAGE, "--in: %s", e.text);
+        if (delay > JOB_DELAY_MAX)
+                return cli_fail(c, EXIT_USAGE, "--in: must be at most 365d");
         json_begin(&body);
         if (at != NULL)
                 json_put_string(&body, "run_at", at);
@@ -264,14 +271,18 @@ enum exit_code command_reschedule(struct cli *c)
 
 enum exit_code command_priority(struct cli *c)
 {
-        const char *priority = cli_word(c, 1);
+        const char *text = cli_word(c, 1);
+        bool digit = strlen(text) == 1 && *text >= '0' && *text <= '3';
+        enum priority priority;
         AUTO_BUFFER body = {0};
 
+        if (!digit && !priority_parse(bytes_of_text(text), &priority))
+                return cli_fail(c, EXIT_USAGE, "NAME must be critical, high, medium or low");
         json_begin(&body);
-        if (strlen(priority) == 1 && *priority >= '0' && *priority <= '3')
-                json_put_int(&body, "priority", *priority - '0');
+        if (digit)
+                json_put_int(&body, "priority", *text - '0');
         else
-                json_put_string(&body, "priority", priority);
+                json_put_string(&body, "priority", text);
         json_end(&body);
         return change(c, buffer_bytes(&body));
 }

@@ -17,6 +17,8 @@ enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
 /* A read may wait 60 s for a job to end. */
 static const msec call_timeout = (msec)75 * MSEC_SECOND;
 
+static const char ask_doctor[] = "\n  'warren doctor' says what is wrong";
+
 static bool prefers_admin_key(const struct cli *c, enum api_role role)
 {
         return role == API_ADMIN || cli_has(c, "tenant");
@@ -200,8 +202,12 @@ static void explain(const struct http_reply *reply, struct bytes body, const str
         if (text.length == 0)
                 add_detail(reply, &text);
         if (view_is(problem, "accepted", "unknown")) {
-                buffer_add_text(&text, "\n  it may have been accepted; its id is ");
-                view_add(problem, "id", &text);
+                AUTO_BUFFER id = {0};
+                if (view_add(problem, "id", &id))
+                        buffer_printf(&text, "\n  it may have been accepted; its id is %s",
+                                      id.data);
+                else
+                        buffer_add_text(&text, "\n  it may have been done, or may be done later");
         }
         buffer_add(out, text.data, text.length);
 }
@@ -281,7 +287,23 @@ enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct
         if (reply->retry_after >= 0 && c->submitted == NULL)
                 buffer_printf(&text, "\n  try again in %lld s",
                               (long long)(reply->retry_after / MSEC_SECOND));
+        if (code == EXIT_UNREACHABLE)
+                buffer_add_text(&text, ask_doctor);
         return cli_fail(c, code, "%s", text.data);
+}
+
+/* There is no answer; a request that changes something says whether it may have done so. */
+static enum exit_code fail_unanswered(const struct cli *c, const struct http_call *call,
+                                      const struct http_reply *reply, const struct err *e)
+{
+        bool changes = strcmp(call->method, "GET") != 0;
+        const char *state = !changes      ? ""
+                            : reply->sent ? "\n  it may have been done"
+                                          : "\n  nothing was done";
+
+        if (e->code != ERR_UNAVAILABLE && e->code != ERR_TIMEOUT)
+                return cli_fail_err(c, e);
+        return cli_fail(c, EXIT_UNREACHABLE, "%s%s%s", e->text, state, ask_doctor);
 }
 
 enum exit_code api_call(struct cli *c, enum api_role role, const struct http_call *call,
@@ -290,7 +312,7 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
         struct err e = {0};
 
         if (api_ask(c, role, call, reply, &e) < 0)
-                return cli_fail_err(c, &e);
+                return fail_unanswered(c, call, reply, &e);
         if (reply->status < 200 || reply->status > 299)
                 return api_refusal(c, role, call, reply);
         return EXIT_DONE;
@@ -321,6 +343,9 @@ enum exit_code api_print(const struct cli *c, const struct http_reply *reply, ap
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply->body));
         show(c, api_value(reply), &out);
+        if (view_int(api_value(reply), "masked") > 0)
+                cli_note(c, "masked values: %lld; a key with the scope 'operate' sees them",
+                         (long long)view_int(api_value(reply), "masked"));
         return cli_print(c, buffer_bytes(&out));
 }
 

@@ -31,7 +31,8 @@ enum exit_code api_get_bytes(struct cli *c, const struct http_call *call,
                              struct http_reply *reply) MUST_CHECK;
 /* Adds an answer as text for people. */
 typedef void api_show_fn(const struct cli *c, struct scan_value answer, struct buffer *out);
-/* Prints the answer: unchanged with --json, else what show adds. */
+/* Prints the answer: unchanged with --json, else what show adds; and on standard error that values
+ * of the job or letter are masked. */
 enum exit_code api_print(const struct cli *c, const struct http_reply *reply, api_show_fn *show);
 /* api_call, then api_print. */
 enum exit_code api_show(struct cli *c, enum api_role role, const struct http_call *call,

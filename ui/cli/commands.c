@@ -122,7 +122,8 @@ static const struct option one_act_options[] = {
 
 static const struct option reschedule_options[] = {
         {"at", "TIME", "do not start before this time (RFC 3339)", .member = "run_at"},
-        {"in", "DURATION", .help = "do not start before this time has passed: 30s, 5m, 2d"},
+        {"in", "DURATION",
+         .help = "do not start before this time has passed: 30s, 5m, 2d; at most 365d"},
         {"tenant", "NAME", .help = "the job is " OF_TENANT},
         {0},
 };
@@ -184,8 +185,7 @@ static const struct option audit_options[] = {
 
 static const struct option key_rotate_options[] = {
         {"overlap", "DURATION", "how long the old key stays valid: 24h (the default), or 0", .member = "overlap"},
-        {"expires", "TIME", "the new key is not valid after this time (RFC 3339)",
-         .member = "expires"},
+        {"expires", "WHEN", .help = "the new key is not valid after: 90d, or RFC 3339"},
         {0},
 };
 
@@ -193,9 +193,9 @@ static const struct option key_rotate_options[] = {
         {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", .member = "rate"}, \
         {"burst", "N", "submissions at once; without it the N of --rate", .member = "burst", \
          .number = true}, \
-        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited", \
+        {"max-running", "N|unlimited", "jobs running at once over all consumers: 1 to 10000", \
          .member = "max_running", .number = true}, \
-        {"max-pending", "N", "jobs waiting, or unlimited", \
+        {"max-pending", "N|unlimited", "jobs waiting", \
          .member = "max_pending", .number = true}, \
         {"weight", "N", "its share of busy consumers relative to other tenants: 1 to 1000", \
          .member = "weight", .number = true}, \
@@ -214,7 +214,7 @@ static const struct option tenant_set_options[] = {
 };
 
 static const struct option type_set_options[] = {
-        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited",
+        {"max-running", "N|unlimited", "jobs running at once over all consumers: 1 to 10000",
          .member = "max_running", .number = true},
         {"max-rate", "N/DURATION", "starts over all consumers: 10/1s, or unlimited",
          .member = "max_rate"},
@@ -229,7 +229,7 @@ static const struct option tenant_rm_options[] = {
 static const struct option key_add_options[] = {
         {"scopes", "LIST", .help = "submit,read,operate (the default), or some of them"},
         {"name", "TEXT", "what it is for, at most 64 bytes", .member = "name"},
-        {"expires", "TIME", "not valid after this time (RFC 3339)", .member = "expires"},
+        {"expires", "WHEN", .help = "not valid after: 90d, or a time (RFC 3339)"},
         {0},
 };
 
@@ -257,7 +257,7 @@ static const struct option requeue_options[] = {
         {"payload", "JSON", .help = "replace the payload"},
         {"type", "TYPE", "replace the type", .member = "type"},
         {"priority", "NAME", "replace the priority", PRIORITIES, "priority", .number = true},
-        {"run-at", "TIME", .help = "replace the start time (RFC 3339); now: at once"},
+        {"run-at", "TIME|now", .help = "replace the start time (RFC 3339); now: at once"},
         {"tenant", "NAME", .help = "the letters are " OF_TENANT},
         {0},
 };
@@ -323,7 +323,8 @@ const struct command command_table[] = {
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,
          "Without ID it runs until Ctrl-C.", command_watch},
         {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
-         find_options, NULL, command_find_jobs},
+         find_options, "The beginning of an id has 6 digits or more. At most 20 jobs are listed.",
+         command_find_jobs},
         {"why", NULL, "ID", 1, 1, "say why a job waits", one_job_options, NULL, command_why},
         {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs, by ID or by filters", act_options,
          "What has not started never starts; what runs is told to stop. A completed or dead job\n"
@@ -334,14 +335,16 @@ const struct command command_table[] = {
         {"run-now", NULL, "[ID...]", 0, WORDS_MAX, "start now what is scheduled or in backoff",
          act_options, ACT_MORE "\n\n" ACT_CODES, command_run_now},
         {"retry", NULL, "ID...", 1, WORDS_MAX, "run ended jobs again", one_act_options,
-         "Each begins a new run, at attempt 1. Dead letters with changes: warren dlq requeue.",
+         "Each begins a new run, at attempt 1. At most 100 IDs, without filters. Dead letters with\n"
+         "changes: warren dlq requeue.",
          command_retry},
         {"reschedule", NULL, "ID", 1, 1, "change when a job starts", reschedule_options,
          "The job must wait: one that runs or has ended is refused.", command_reschedule},
         {"priority", NULL, "ID NAME", 2, 2, "change the priority of a job that waits",
          one_act_options, "NAME is critical, high, medium or low.", command_priority},
         {"forget", NULL, "ID...", 1, WORDS_MAX, "delete ended jobs", one_act_options,
-         "Their records, payloads and dead letters are deleted. They cannot be brought back.",
+         "Their records, payloads and dead letters are deleted. They cannot be brought back.\n"
+         "At most 100 IDs, without filters.",
          command_forget},
         {"operation", NULL, "ID", 1, 1, "show, follow or end an operation on many jobs",
          operation_options, NULL, command_operation},

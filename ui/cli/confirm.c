@@ -4,6 +4,8 @@
  */
 #include "ui/cli/confirm.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,10 +13,26 @@
 
 enum { NUMBER_IS_ASKED_ABOVE = 100, ANSWER_SIZE = 64 };
 
-/* The answer without its line break. False: the input has ended. */
+/* Waits for a line. False: Ctrl-C came, perhaps before the wait: a read would not see that one. */
+static bool await_line(void)
+{
+        struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+        sigset_t held;
+        sigset_t before;
+
+        sigemptyset(&held);
+        sigaddset(&held, SIGINT);
+        sigaddset(&held, SIGTERM);
+        sigprocmask(SIG_BLOCK, &held, &before);
+        bool ready = *cli_interrupt() == 0 && ppoll(&in, 1, NULL, &before) > 0;
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return ready;
+}
+
+/* The answer without its line break. False: the input has ended, or Ctrl-C came. */
 static bool read_answer(char out[ANSWER_SIZE])
 {
-        if (fgets(out, ANSWER_SIZE, stdin) == NULL) {
+        if (!await_line() || fgets(out, ANSWER_SIZE, stdin) == NULL) {
                 fputc('\n', stderr);
                 return false;
         }
@@ -43,6 +61,15 @@ static bool agrees(const char *question, int64_t count)
         return count <= NUMBER_IS_ASKED_ABOVE ? is_yes(answer) : strcmp(answer, number) == 0;
 }
 
+/* Ctrl-C ends the question, and the process. */
+static enum exit_code leave(const struct cli *c)
+{
+        enum exit_code code = cli_fail(c, EXIT_INTERRUPTED, "nothing was done");
+
+        cli_pass_interrupt_on();
+        return code;
+}
+
 enum exit_code confirm(const struct cli *c, const char *question, int64_t count)
 {
         if (cli_has(c, "yes"))
@@ -50,7 +77,11 @@ enum exit_code confirm(const struct cli *c, const char *question, int64_t count)
         if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1)
                 return cli_fail(c, EXIT_USAGE,
                                 "nothing was done: give --yes where nobody is asked");
-        if (agrees(question, count))
+        cli_catch_interrupts();
+        bool agreed = agrees(question, count);
+        if (*cli_interrupt() != 0)
+                return leave(c);
+        if (agreed)
                 return EXIT_DONE;
         return cli_fail(c, EXIT_REFUSED, "nothing was done");
 }

@@ -3,10 +3,13 @@
  * find.c: find.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/own.h"
 #include "ui/cli/jobs.h"
 #include "ui/cli/listing.h"
+
+enum { BEGINNING_DIGITS = 6 };
 
 static const struct view_column match_columns[] = {
         {"ID", "job.id", VIEW_TEXT},
@@ -38,7 +41,18 @@ static enum exit_code show_matches(struct cli *c, const struct http_reply *reply
         static const char *const next[] = {"get", NULL};
         static const struct listing matches = {"matches", match_columns, next, NULL};
 
-        return listing_show(c, reply, &matches);
+        enum exit_code code = listing_show(c, reply, &matches);
+        if (view_is_true(api_value(reply), "more"))
+                fprintf(stderr, "there are more: give more digits of the id\n");
+        return code;
+}
+
+/* Fewer hexadecimal digits than the beginning of an id needs. */
+static bool is_short_beginning(const char *text)
+{
+        size_t length = strlen(text);
+
+        return length < BEGINNING_DIGITS && strspn(text, "0123456789abcdefABCDEF") == length;
 }
 
 enum exit_code command_find_jobs(struct cli *c)
@@ -58,6 +72,9 @@ enum exit_code command_find_jobs(struct cli *c)
                 return code == EXIT_DONE && count == 0 ? EXIT_NOT_FOUND : code;
         }
         if (count == 0)
-                return cli_fail(c, EXIT_NOT_FOUND, "no job has this id, trace id or key");
+                return cli_fail(c, EXIT_NOT_FOUND, "no job has this id, trace id or key%s",
+                                is_short_beginning(cli_word(c, 0))
+                                        ? "; the beginning of an id needs 6 digits"
+                                        : "");
         return count == 1 ? job_get(c, first.data) : show_matches(c, &reply);
 }

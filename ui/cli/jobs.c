@@ -10,6 +10,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/base/uuid.h"
 #include "ui/cli/batch.h"
 #include "ui/cli/listing.h"
 
@@ -37,6 +38,8 @@ static const struct view_column detail_columns[] = {
         {"priority", "priority", VIEW_TEXT},
         {"status", "status", VIEW_STATUS},
         {"reason", "reason", VIEW_TEXT},
+        {"cancel asked", "cancel_requested_at", VIEW_TEXT},
+        {"last act by", "act_by", VIEW_TEXT},
         {"run", "run", VIEW_TEXT},
         {"attempt", "attempt", VIEW_TEXT},
         {"max retries", "max_retries", VIEW_TEXT},
@@ -109,7 +112,8 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
 
         if (api_ask(c, API_USER, call, reply, &e) < 0)
                 return c->stop != NULL && *c->stop != 0
-                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted")
+                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted%s",
+                                          c->submitted == NULL ? "; the job goes on" : "")
                                : cli_fail_err(c, &e);
         enum exit_code code = api_exit_code(reply->status);
         if (code != EXIT_DONE && (!may_retry || code == EXIT_NOT_ALLOWED))
@@ -138,9 +142,22 @@ static enum exit_code wait_for(struct cli *c, const char *id, bool fresh, struct
         }
 }
 
+enum exit_code job_check_id(const struct cli *c, const char *id)
+{
+        char parsed[UUID_SIZE];
+
+        if (uuid_parse(bytes_of_text(id), parsed))
+                return EXIT_DONE;
+        return cli_fail(c, EXIT_NOT_FOUND, "'%.80s' is no job id; try: warren find %.80s", id, id);
+}
+
 enum exit_code job_wait(struct cli *c, const char *id, struct http_reply *reply)
 {
-        return wait_for(c, id, false, reply);
+        cli_catch_interrupts();
+        enum exit_code code = wait_for(c, id, false, reply);
+        if (code == EXIT_INTERRUPTED)
+                cli_pass_interrupt_on();
+        return code;
 }
 
 static int submission(const struct cli *c, struct buffer *body, struct err *e)
@@ -400,7 +417,10 @@ enum exit_code command_get(struct cli *c)
 {
         const char *id = cli_word(c, 0);
         AUTO_REPLY reply = {0};
+        enum exit_code code = job_check_id(c, id);
 
+        if (code != EXIT_DONE)
+                return code;
         if (cli_has(c, "payload"))
                 return print_payload(c, id);
         if (cli_has(c, "events"))
@@ -409,7 +429,8 @@ enum exit_code command_get(struct cli *c)
                 return print_attempts(c, id);
         if (!cli_has(c, "wait"))
                 return job_get(c, id);
-        enum exit_code code = job_wait(c, id, &reply);
+        c->stop = cli_interrupt();
+        code = job_wait(c, id, &reply);
         if (code == EXIT_DONE)
                 code = print_job(c, id, &reply);
         return code == EXIT_DONE ? job_verdict(api_value(&reply)) : code;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
+#include "common/model/job.h"
 #include "ui/cli/api.h"
 #include "ui/cli/view.h"
 
@@ -27,28 +28,55 @@ static void add_subject(const struct cli *c, struct scan_value pause, struct buf
         }
 }
 
-static void show_state(const struct cli *c, struct scan_value answer, const char *state,
+/* The word of the answer's member `was_paused` for what was so already; NULL: it changed. */
+static const char *same_of(struct scan_value answer, bool paused)
+{
+        struct scan_value was;
+
+        if (!view_find(answer, "was_paused", &was) || (was.kind == SCAN_TRUE) != paused)
+                return NULL;
+        return paused ? "was paused already" : "was not paused";
+}
+
+static void add_others(struct scan_value answer, struct buffer *out)
+{
+        struct scan_value jobs;
+
+        if (view_is(answer, "still_paused_by", "all"))
+                buffer_add_text(out, "its jobs still wait: the type is paused for all tenants\n");
+        if (view_is(answer, "still_paused_by", "tenant"))
+                buffer_add_text(out, "its jobs still wait: the tenant is paused\n");
+        if (view_find(answer, "has_jobs", &jobs) && jobs.kind == SCAN_FALSE)
+                buffer_add_text(out, "no job of this type is known\n");
+}
+
+static void show_state(const struct cli *c, struct scan_value answer, bool paused,
                        struct buffer *out)
 {
         struct scan_value pause = answer;
+        const char *same = same_of(answer, paused);
 
         if (cli_word(c, 0) != NULL)
                 (void)view_find(answer, "pause", &pause);
         add_subject(c, pause, out);
-        buffer_printf(out, " is %s\n", state);
+        if (same != NULL)
+                buffer_printf(out, " %s\n", same);
+        else
+                buffer_printf(out, " is %s\n", paused ? "paused" : "resumed");
         long long parked = (long long)view_int(pause, "parked");
         if (parked > 0)
                 buffer_printf(out, "parked jobs: %lld\n", parked);
+        add_others(answer, out);
 }
 
 static void show_paused(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        show_state(c, answer, "paused", out);
+        show_state(c, answer, true, out);
 }
 
 static void show_resumed(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        show_state(c, answer, "resumed", out);
+        show_state(c, answer, false, out);
 }
 
 /* A tenant, a type of it, or a type of all. */
@@ -69,6 +97,11 @@ static enum exit_code check_subject(const struct cli *c)
 {
         const bool all = cli_has(c, "all-tenants"), tenant = cli_has(c, "tenant");
 
+        if (cli_word(c, 0) != NULL && !job_type_is_valid(bytes_of_text(cli_word(c, 0))))
+                return cli_fail(c, EXIT_USAGE,
+                                "'%.80s' is no type: 1 to 64 of a-z, 0-9, '.', '_', '-', not "
+                                "beginning with a mark",
+                                cli_word(c, 0));
         if (cli_word(c, 0) == NULL && !tenant)
                 return cli_fail(c, EXIT_USAGE, "give a TYPE, --tenant NAME, or both");
         if (all && tenant)

@@ -2,6 +2,8 @@
  *
  * queues.c: `warren queues`: what waits and runs in each lane of a tenant.
  */
+#include <string.h>
+
 #include "common/base/own.h"
 #include "ui/cli/api.h"
 #include "ui/cli/listing.h"
@@ -14,11 +16,12 @@ static void add_text(struct table *t, struct buffer *text)
         buffer_clear(text);
 }
 
-/* "5 of 5", "3 left of 10/1m", "19s": of the tenant, so on its first line only. */
+/* "0", "5 of 5", "3 left of 10/1m", "19s": of the tenant, so on its first line only. */
 static void add_tenant_cells(struct table *t, struct scan_value queue)
 {
         AUTO_BUFFER text = {0};
 
+        view_cell(t, queue, "parked", "-");
         if (view_add(queue, "slots.used", &text)) {
                 buffer_add_text(&text, " of ");
                 view_add(queue, "slots.limit", &text);
@@ -80,8 +83,9 @@ static void add_queue(struct table *t, struct scan_value queue)
 
 static void show_queues(const struct cli *c, struct scan_value answer, struct buffer *out)
 {
-        static const char *const titles[] = {"TENANT", "LANE",  "WAITING", "READY", "RUNNING",
-                                             "OLDEST", "SLOTS", "RATE",    "DRAIN", NULL};
+        static const char *const titles[] = {"TENANT",  "LANE",   "WAITING", "READY",
+                                             "RUNNING", "OLDEST", "PARKED",  "SLOTS",
+                                             "RATE",    "DRAIN",  NULL};
         struct scan_value queues;
         struct scan_item item;
         AUTO(table) t = table_create(titles);
@@ -94,12 +98,32 @@ static void show_queues(const struct cli *c, struct scan_value answer, struct bu
         listing_add_more(answer, out);
 }
 
+/* A tenant that there is has a line, though it has no jobs. */
+static bool is_unknown(const struct cli *c, struct scan_value answer)
+{
+        const char *tenant = cli_option(c, "tenant");
+        struct scan_value queues;
+        struct scan_item item;
+
+        if (tenant == NULL || strcmp(tenant, "*") == 0 || cli_has(c, "cursor") ||
+            !view_find(answer, "queues", &queues))
+                return false;
+        struct scan_cursor at = scan_items(queues);
+        return !scan_next(&at, &item);
+}
+
 enum exit_code command_queues(struct cli *c)
 {
         AUTO_BUFFER path = {0};
+        AUTO_REPLY reply = {0};
 
         buffer_add_text(&path, "/api/v1/queues");
         api_query_options(&path, &c->arguments);
-        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path.data},
-                        show_queues);
+        enum exit_code code = api_get(c, API_USER, path.data, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (is_unknown(c, api_value(&reply)))
+                return cli_fail(c, EXIT_NOT_FOUND, "there is no tenant %s",
+                                cli_option(c, "tenant"));
+        return api_print(c, &reply, show_queues);
 }

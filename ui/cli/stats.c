@@ -131,6 +131,8 @@ static void show_series(const struct cli *c, struct scan_value series, struct bu
         for (struct scan_cursor at = scan_items(buckets); scan_next(&at, &item);) {
                 AUTO_BUFFER begin = {0};
                 view_add(item.value, "at", &begin);
+                if (view_is_true(item.value, "partial"))
+                        buffer_add_text(&begin, " (so far)");
                 add_row(t, item.value, buffer_bytes(&begin));
         }
         table_render(t, c->width, c->colours, out);

@@ -197,6 +197,20 @@ static void show_key(const struct cli *c, struct scan_value answer, struct buffe
         buffer_add_char(out, '\n');
 }
 
+/* A duration counts from now. */
+static void add_expires(struct buffer *body, const char *when)
+{
+        struct err ignored = {0};
+        msec lives = 0;
+
+        if (when == NULL)
+                return;
+        if (duration_parse(when, &lives, &ignored) == 0)
+                json_put_time(body, "expires", clock_wall() + lives);
+        else
+                json_put_string(body, "expires", when);
+}
+
 enum exit_code command_key_add(struct cli *c)
 {
         AUTO_FREE char *path = api_path("/api/v1/tenants/*/keys", cli_word(c, 0));
@@ -204,6 +218,7 @@ enum exit_code command_key_add(struct cli *c)
 
         json_begin(&body);
         add_scopes(&body, cli_option(c, "scopes"));
+        add_expires(&body, cli_option(c, "expires"));
         api_body_options(&body, &c->arguments);
         json_end(&body);
         const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(&body)};
@@ -212,7 +227,7 @@ enum exit_code command_key_add(struct cli *c)
 
 enum exit_code command_key_list(struct cli *c)
 {
-        static const char *const next[] = {"key rotate", "key rm", NULL};
+        static const char *const next[] = {NULL}; /* the first may be the only admin key */
         static const struct listing keys = {"keys", key_columns, next, "there are no keys"};
         const char *tenant = cli_word(c, 0);
         AUTO_FREE char *path = tenant != NULL ? api_path("/api/v1/keys?tenant=*", tenant)
@@ -227,6 +242,7 @@ enum exit_code command_key_rotate(struct cli *c)
         AUTO_BUFFER body = {0};
 
         json_begin(&body);
+        add_expires(&body, cli_option(c, "expires"));
         api_body_options(&body, &c->arguments);
         json_end(&body);
         const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(&body)};

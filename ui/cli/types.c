@@ -13,11 +13,12 @@ static const struct view_column type_columns[] = {
         {"WORKERS", "workers", VIEW_TEXT},
         {"PENDING", "counts.pending", VIEW_COUNT},
         {"RUNNING", "counts.running", VIEW_COUNT},
-        {"P95", "last_hour.duration_ms.p95", VIEW_SPAN},
+        {"RUN P95", "last_hour.duration_ms.p95", VIEW_SPAN},
         {"FAILED", "last_hour.failed_attempts", VIEW_COUNT},
         {"MAX RUNNING", "max_running", VIEW_TEXT},
         {"MAX RATE", "max_rate", VIEW_TEXT},
         {"PAUSED", "paused", VIEW_MARK},
+        {"PAUSED FOR", "paused_for", VIEW_LIST},
         {NULL, NULL, VIEW_TEXT},
 };
 
@@ -26,6 +27,7 @@ static const struct view_column type_fields[] = {
         {"workers", "workers", VIEW_TEXT},
         {"handled by", "handled_by", VIEW_LIST},
         {"paused", "paused", VIEW_MARK},
+        {"paused for", "paused_for", VIEW_LIST},
         {"parked", "parked", VIEW_COUNT},
         {"pending", "counts.pending", VIEW_TEXT},
         {"running", "counts.running", VIEW_TEXT},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
-#include "ui/cli/api.h"
+#include "ui/cli/jobs.h"
 #include "ui/cli/listing.h"
 
 static const struct view_column head_columns[] = {
@@ -144,5 +144,9 @@ enum exit_code command_why(struct cli *c)
 {
         AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/why", cli_word(c, 0));
 
+        enum exit_code code = job_check_id(c, cli_word(c, 0));
+
+        if (code != EXIT_DONE)
+                return code;
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path}, show_why);
 }

@@ -7,10 +7,14 @@
 #include "ui/cli/listing.h"
 
 static const struct view_column run_columns[] = {
-        {"ID", "id", VIEW_TEXT},       {"TENANT", "tenant", VIEW_TEXT},
-        {"TYPE", "type", VIEW_TEXT},   {"TRY", "attempt", VIEW_TEXT},
-        {"SINCE", "since", VIEW_AGE},  {"TIMEOUT", "timeout_ms", VIEW_SPAN},
-        {"ENDED", "ended", VIEW_MARK}, {NULL, NULL, VIEW_TEXT},
+        {"ID", "id", VIEW_TEXT},
+        {"TENANT", "tenant", VIEW_TEXT},
+        {"TYPE", "type", VIEW_TEXT},
+        {"TRY", "attempt", VIEW_TEXT},
+        {"SINCE", "since", VIEW_AGE},
+        {"TIMEOUT", "timeout_ms", VIEW_SPAN},
+        {"NO LONGER HERE", "ended", VIEW_MARK},
+        {NULL, NULL, VIEW_TEXT},
 };
 
 static enum colour colour_of(struct scan_value worker)
