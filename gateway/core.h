@@ -12,6 +12,7 @@
 #include "common/http/client.h"
 #include "common/http/health.h"
 #include "common/http/server.h"
+#include "common/http/tenant_places.h"
 #include "gateway/admits.h"
 #include "gateway/audit.h"
 #include "gateway/backlog.h"
@@ -26,7 +27,6 @@
 #include "gateway/packer.h"
 #include "gateway/session.h"
 #include "gateway/settings.h"
-#include "common/http/tenant_places.h"
 
 enum {
         GATEWAY_ROUTES_MAX = 96,

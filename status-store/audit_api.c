@@ -145,7 +145,7 @@ void audit_list(void *owner, struct http_request *r)
         if (!api_is_primary(a, r) || !read_filter(r, &filter))
                 return;
         AUTO_PLACE place = {.of = NULL};
-        if (!api_take_place(a->audits, http_query(r, "tenant"), r, &place))
+        if (!api_take_place(a->audits, filter.tenant, r, &place))
                 return;
         filter.deadline = clock_mono() + LOOK_TIME;
         json_begin_array(&members, "acts");

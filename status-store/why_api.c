@@ -48,7 +48,8 @@ int why_write(struct reader *r, struct why_asked *asked, const struct stored_job
 {
         const struct api *a = asked->api;
         struct lag lag = freshness_lag(&a->freshness, clock_wall());
-        const struct why_sources from = {.reader = r, .control = a->control, .as_of = lag.as_of, .lag = lag.lag};
+        const struct why_sources from = {
+                .reader = r, .control = a->control, .as_of = lag.as_of, .lag = lag.lag};
 
         set_job(&asked->found, job);
         if (why_facts_read(&from, &asked->found, e) != 0)
