@@ -153,6 +153,7 @@ enum job_station {
 };
 
 /* Fills a message that borrows from job and from `out`: do not move `out`. The bucket is chosen by
- * the time left until run_at. `now` becomes x-queued-at (but see STATION_UNPARK). Only headers of
- * the contract are written. The link adds user_id. */
+ * the time left until run_at. `now` becomes x-queued-at, or the millisecond after job->queued_at
+ * when that is not yet over (but see STATION_UNPARK). Only headers of the contract are written. The
+ * link adds user_id. */
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out);

@@ -61,6 +61,17 @@ static bool must_wait(const struct job *job, msec now)
         return delay_step(job->run_at, now, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP;
 }
 
+/* Never that of the message before: by this time a consumer tells the messages of an attempt apart,
+ * and two can be published within a millisecond. One that is far ahead is of a wrong clock. */
+static msec queued_at(const struct job *job, enum job_station station, msec now)
+{
+        const msec ahead = job->queued_at - now;
+
+        if (station == STATION_UNPARK)
+                return job->queued_at;
+        return ahead >= 0 && ahead < MSEC_SECOND ? job->queued_at + 1 : now;
+}
+
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out)
 {
         struct message *m = &out->message;
@@ -69,7 +80,7 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
         job_headers_write(job, station, m);
         if (job->lane == LANE_LONG || station == STATION_LANE_MOVE)
                 message_add_int(m, "x-priority", job->priority);
-        message_add_int(m, "x-queued-at", station == STATION_UNPARK ? job->queued_at : now);
+        message_add_int(m, "x-queued-at", queued_at(job, station, now));
         switch (station) {
         case STATION_SUBMISSION:
                 m->mandatory = true;

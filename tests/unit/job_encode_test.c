@@ -280,6 +280,33 @@ static void a_job_is_parked_and_taken_out(void **state)
         }
 }
 
+/* A consumer takes two messages of an attempt with the same time for one. */
+static void each_message_is_later_than_the_one_before(void **state)
+{
+        static const struct {
+                msec before, now, want;
+        } rows[] = {
+                {0, NOW, NOW},          {NOW - 1, NOW, NOW},
+                {NOW, NOW, NOW + 1},    {NOW + 999, NOW, NOW + 1000},
+                {NOW + 1000, NOW, NOW}, /* of a wrong clock */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                for (unsigned station = STATION_SUBMISSION; station < STATION_UNPARK;
+                     station <<= 1) {
+                        struct job job = whole_job();
+                        struct job_message m;
+                        job.pause = PAUSE_TYPE;
+                        job.reason = station == STATION_BURIAL ? REASON_PERMANENT : REASON_NONE;
+                        job.queued_at = rows[i].before;
+                        job_encode(&job, (enum job_station)station, rows[i].now, &m);
+                        assert_int_equal(message_header_int(&m.message, "x-queued-at", 0),
+                                         rows[i].want);
+                }
+        }
+}
+
 static void a_submission_goes_where_its_time_says(void **state)
 {
         static const struct {
@@ -368,6 +395,7 @@ int main(void)
                 cmocka_unit_test(a_copy_goes_where_a_replay_goes),
                 cmocka_unit_test(each_message_says_whether_it_was_moved),
                 cmocka_unit_test(a_job_is_parked_and_taken_out),
+                cmocka_unit_test(each_message_is_later_than_the_one_before),
                 cmocka_unit_test(a_submission_goes_where_its_time_says),
                 cmocka_unit_test(defaults_are_not_written),
                 cmocka_unit_test(a_malformed_burial_claims_no_json),
