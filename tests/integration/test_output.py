@@ -99,8 +99,7 @@ def test_a_list_says_what_to_do_next(cli):
     newest = cli.json("list", "--limit", "1")["jobs"][0]["id"]
     assert told("list", "--limit", "1") == f"next: warren get {newest}\n"
     assert told("tenant", "list") == "next: warren tenant show acme, warren key list acme\n"
-    key = cli.json("key", "list", "acme")["keys"][0]["id"]
-    assert told("key", "list", "acme") == f"next: warren key rotate {key}, warren key rm {key}\n"
+    assert told("key", "list", "acme") == ""  # the first may be the only one: nothing leads to its end
     shown = cli("dlq", "show", cli.letter).stdout
     assert shown.endswith(f"\nnext: warren dlq requeue {cli.letter}\n")
 
