@@ -18,7 +18,7 @@ PAUSE = 0.01  # s between two requests of a reader
 LIMIT_MS = 10
 INCOMING_PART = 0.95  # of the wanted rate, that must come in
 FILLERS = 4
-SLICE = 0.25  # s in which a share of the incoming jobs is submitted
+BATCH = 20  # jobs that come in at once
 PRIORITIES = "critical,high,medium,low"
 LATER = "86400000"  # ms
 
@@ -74,7 +74,7 @@ def _wait_ended(pipeline, seconds=1800):
 
 
 class _Incoming(threading.Thread):
-    """Submits jobs of any type and tenant at a rate."""
+    """Submits jobs of any type and tenant at a rate, evenly: small batches over one connection."""
 
     def __init__(self, pipeline, tenants, rate):
         super().__init__()
@@ -82,13 +82,21 @@ class _Incoming(threading.Thread):
         self.over = threading.Event()
         self.accepted = 0
 
+    def _submit(self, connection):
+        tenant, name = random.choice(self.tenants), f"find-{random.randrange(TYPES - 1)}"
+        lines = [json.dumps({"type": name, "priority": priority, "payload": None,
+                             **({"delay": f"{LATER}ms"} if name in DELAYED else {})})
+                 for priority in random.choices(PRIORITIES.split(","), k=BATCH)]
+        connection.request("POST", "/api/v1/jobs/batch", "\n".join(lines),
+                           {"Authorization": f"Bearer {tenant.key}", "Content-Type": "application/x-ndjson"})
+        self.accepted += json.load(connection.getresponse())["accepted"]
+
     def run(self):
-        jobs = math.ceil(self.rate * SLICE)
-        names = [f"find-{n}" for n in range(TYPES - 1)]
+        connection = http.client.HTTPConnection("127.0.0.1", self.pipeline.warren.gateway.port, timeout=30)
         due = time.monotonic()
         while not self.over.wait(max(0, due - time.monotonic())):
-            due += SLICE
-            self.accepted += _submit(self.pipeline, random.choice(self.tenants), random.choice(names), jobs, 50)
+            due += BATCH / self.rate
+            self._submit(connection)
 
 
 def _read(port, keys, seconds, seed, out):
