@@ -4,15 +4,14 @@
  */
 #include "dlx-monitor/late.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "common/base/condition.h"
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/rounds.h"
 
 enum { PAGE_MAX = 200, ANSWER_DEPTH = 8 };
 #define LOOK_EVERY ((msec)2 * MSEC_SECOND)
@@ -26,10 +25,7 @@ struct late {
         struct http_client *primary;
         int64_t seen; /* the thread's: letters up to this one were asked about; like warned */
         bool warned;
-        pthread_t thread;
-        pthread_mutex_t mutex;
-        pthread_cond_t end;
-        bool ending; /* guarded by mutex */
+        struct rounds *rounds;
 };
 
 struct page {
@@ -143,48 +139,26 @@ static int look(struct late *l, struct err *e)
         return p->count == PAGE_MAX;
 }
 
-/* False when the thread is to end. */
-static bool wait_until(struct late *l, msec until)
-{
-        pthread_mutex_lock(&l->mutex);
-        while (!l->ending && condition_wait(&l->end, &l->mutex, until))
-                continue;
-        bool goes_on = !l->ending;
-        pthread_mutex_unlock(&l->mutex);
-        return goes_on;
-}
-
-static void *run(void *owner)
+static msec round_of(void *owner)
 {
         struct late *l = owner;
-        msec next = clock_mono() + LOOK_EVERY;
-        while (wait_until(l, next)) {
-                struct err why = {0};
-                int more = look(l, &why);
-                if (more < 0 && !l->warned)
-                        LOG_WARN("it is not known whether jobs of late letters were forgotten;"
-                                 " trying again",
-                                 log_err(&why));
-                l->warned = more < 0;
-                next = clock_mono() + (more == 1 ? 0 : LOOK_EVERY);
-        }
-        return NULL;
+        struct err why = {0};
+        int more = look(l, &why);
+        if (more < 0 && !l->warned)
+                LOG_WARN("it is not known whether jobs of late letters were forgotten;"
+                         " trying again",
+                         log_err(&why));
+        l->warned = more < 0;
+        return more == 1 ? 0 : LOOK_EVERY;
 }
 
 struct late *late_create(struct archive *archive, struct http_client *primary, struct err *e)
 {
-        struct late *l = xcalloc(1, sizeof(*l));
+        AUTO(late) l = xcalloc(1, sizeof(*l));
         l->archive = archive;
         l->primary = primary;
-        pthread_mutex_init(&l->mutex, NULL);
-        condition_init(&l->end);
-        if (pthread_create(&l->thread, NULL, run, l) == 0)
-                return l;
-        (void)err_set(e, ERR_SYSTEM, "cannot start the thread of late letters");
-        pthread_cond_destroy(&l->end);
-        pthread_mutex_destroy(&l->mutex);
-        free(l);
-        return NULL;
+        l->rounds = rounds_start("late letters", LOOK_EVERY, round_of, l, e);
+        return l->rounds == NULL ? NULL : TAKE(l);
 }
 
 void late_destroy(struct late **late)
@@ -192,12 +166,6 @@ void late_destroy(struct late **late)
         struct late *l = TAKE(*late);
         if (l == NULL)
                 return;
-        pthread_mutex_lock(&l->mutex);
-        l->ending = true;
-        pthread_cond_signal(&l->end);
-        pthread_mutex_unlock(&l->mutex);
-        pthread_join(l->thread, NULL);
-        pthread_cond_destroy(&l->end);
-        pthread_mutex_destroy(&l->mutex);
+        rounds_end(&l->rounds);
         free(l);
 }

@@ -10,12 +10,12 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "common/base/condition.h"
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/rounds.h"
 #include "gateway/origin.h"
 
 enum {
@@ -44,11 +44,9 @@ struct entry {
 struct key_watch {
         struct http_client *client;
         struct control *control;
-        pthread_t thread;
-        bool has_thread;
+        struct rounds *rounds;
         bool failing; /* the thread's: the last call failed, which was logged */
         pthread_mutex_t mutex;
-        pthread_cond_t wake;
         /* guarded by mutex */
         struct entry *entries;
         struct entry *turn; /* where the next call begins to tell; NULL: at the first */
@@ -59,7 +57,6 @@ struct key_watch {
          * was revoked in the last minute, as far as it remembers: a key that was revoked in between
          * may be missing. So until control is up, each key is asked about before it is let in. */
         msec cut_off_until;
-        bool ending;
 };
 
 static struct entry *find_locked(const struct key_watch *w, const char *id)
@@ -257,29 +254,12 @@ static void look(struct key_watch *w)
         pthread_mutex_unlock(&w->mutex);
 }
 
-/* False: the thread is to end. */
-static bool wait_for_turn(struct key_watch *w)
-{
-        const msec every = control_is_up(w->control) ? ASK_EVERY : ASK_EVERY_ALONE;
-        const msec until = clock_mono() + every;
-
-        pthread_mutex_lock(&w->mutex);
-        while (!w->ending && condition_wait(&w->wake, &w->mutex, until))
-                continue;
-        bool goes_on = !w->ending;
-        pthread_mutex_unlock(&w->mutex);
-        return goes_on;
-}
-
-static void *run(void *owner)
+static msec round_of(void *owner)
 {
         struct key_watch *w = owner;
 
-        do
-                look(w);
-        while (wait_for_turn(w));
         look(w);
-        return NULL;
+        return control_is_up(w->control) ? ASK_EVERY : ASK_EVERY_ALONE;
 }
 
 struct key_watch *key_watch_create(struct http_client *client, struct control *control,
@@ -291,13 +271,8 @@ struct key_watch *key_watch_create(struct http_client *client, struct control *c
         w->control = control;
         w->control_at = w->answered_at = clock_mono() - UNCHECKED_AFTER - 1;
         pthread_mutex_init(&w->mutex, NULL);
-        condition_init(&w->wake);
-        if (pthread_create(&w->thread, NULL, run, w) != 0) {
-                (void)err_set(e, ERR_SYSTEM, "cannot start the thread that asks about keys");
-                return NULL;
-        }
-        w->has_thread = true;
-        return TAKE(w);
+        w->rounds = rounds_start("asking about keys", 0, round_of, w, e);
+        return w->rounds == NULL ? NULL : TAKE(w);
 }
 
 void key_watch_destroy(struct key_watch **watch)
@@ -308,18 +283,15 @@ void key_watch_destroy(struct key_watch **watch)
 
         if (w == NULL)
                 return;
-        pthread_mutex_lock(&w->mutex);
-        w->ending = true;
-        pthread_cond_signal(&w->wake);
-        pthread_mutex_unlock(&w->mutex);
-        if (w->has_thread)
-                pthread_join(w->thread, NULL);
+        if (w->rounds != NULL) {
+                rounds_end(&w->rounds);
+                look(w);
+        }
         HASH_ITER (hh, w->entries, entry, next) {
                 HASH_DEL(w->entries, entry);
                 free(entry);
         }
         http_client_destroy(&w->client);
-        pthread_cond_destroy(&w->wake);
         pthread_mutex_destroy(&w->mutex);
         free(w);
 }

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/rounds.h"
 
 #define RECENT ((msec)MSEC_MINUTE)
 #define WRITE_EVERY ((msec)MSEC_MINUTE)
@@ -29,15 +29,12 @@ struct change {
 
 struct key_uses {
         struct registry *registry;
-        pthread_t thread;
-        bool has_thread;
+        struct rounds *rounds;
         pthread_mutex_t mutex;
-        pthread_cond_t wake;
         /* guarded by mutex */
         struct entry *entries;
         struct change changes[KEYS_CHANGED_MAX]; /* a ring */
         size_t change_count;                     /* in all; the next is at its remainder */
-        bool ending;
 };
 
 static struct entry *find_locked(struct key_uses *u, const char *id)
@@ -131,20 +128,10 @@ static void write_changed(struct key_uses *u)
         mark_changed(u, list, count);
 }
 
-static void *run(void *owner)
+static msec round_of(void *owner)
 {
-        struct key_uses *u = owner;
-        bool goes_on = true;
-        while (goes_on) {
-                const msec until = clock_mono() + WRITE_EVERY;
-                pthread_mutex_lock(&u->mutex);
-                while (!u->ending && condition_wait(&u->wake, &u->mutex, until))
-                        continue;
-                goes_on = !u->ending;
-                pthread_mutex_unlock(&u->mutex);
-                write_changed(u);
-        }
-        return NULL;
+        write_changed(owner);
+        return WRITE_EVERY;
 }
 
 struct key_uses *key_uses_create(struct registry *r, struct err *e)
@@ -152,13 +139,8 @@ struct key_uses *key_uses_create(struct registry *r, struct err *e)
         AUTO(key_uses) u = xcalloc(1, sizeof(*u));
         u->registry = r;
         pthread_mutex_init(&u->mutex, NULL);
-        condition_init(&u->wake);
-        if (pthread_create(&u->thread, NULL, run, u) != 0) {
-                (void)err_set(e, ERR_SYSTEM, "cannot start the thread of key uses");
-                return NULL;
-        }
-        u->has_thread = true;
-        return TAKE(u);
+        u->rounds = rounds_start("the uses of keys", WRITE_EVERY, round_of, u, e);
+        return u->rounds == NULL ? NULL : TAKE(u);
 }
 
 void key_uses_destroy(struct key_uses **uses)
@@ -168,17 +150,12 @@ void key_uses_destroy(struct key_uses **uses)
         struct entry *next;
         if (u == NULL)
                 return;
-        pthread_mutex_lock(&u->mutex);
-        u->ending = true;
-        pthread_cond_signal(&u->wake);
-        pthread_mutex_unlock(&u->mutex);
-        if (u->has_thread)
-                pthread_join(u->thread, NULL);
+        rounds_end(&u->rounds);
+        write_changed(u);
         HASH_ITER (hh, u->entries, entry, next) {
                 HASH_DEL(u->entries, entry);
                 free(entry);
         }
-        pthread_cond_destroy(&u->wake);
         pthread_mutex_destroy(&u->mutex);
         free(u);
 }

@@ -4,13 +4,12 @@
  */
 #include "status-store/acts/acts_keeper.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
-#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/rounds.h"
 
 #define RESUME_FIRST ((msec)500)
 #define RESUME_EVERY ((msec)5 * MSEC_SECOND)
@@ -18,24 +17,10 @@
 
 struct acts_keeper {
         struct acts *acts;
-        pthread_t thread;
+        struct rounds *rounds;
         msec forget_at; /* the thread's, like warned */
         bool warned;
-        pthread_mutex_t mutex;
-        pthread_cond_t end;
-        bool ending; /* guarded by mutex */
 };
-
-/* False when the thread is to end. */
-static bool wait_until(struct acts_keeper *k, msec until)
-{
-        pthread_mutex_lock(&k->mutex);
-        while (!k->ending && condition_wait(&k->end, &k->mutex, until))
-                continue;
-        bool goes_on = !k->ending;
-        pthread_mutex_unlock(&k->mutex);
-        return goes_on;
-}
 
 /* False: it failed. */
 static bool resume(struct acts_keeper *k)
@@ -59,33 +44,22 @@ static void forget_old(struct acts_keeper *k)
                 k->forget_at = clock_mono() + FORGET_EVERY;
 }
 
-static void *run(void *owner)
+static msec round_of(void *owner)
 {
         struct acts_keeper *k = owner;
-        msec next = clock_mono() + RESUME_FIRST;
-        while (wait_until(k, next)) {
-                bool resumed = resume(k);
-                if (clock_mono() >= k->forget_at)
-                        forget_old(k);
-                next = clock_mono() + (resumed ? RESUME_EVERY : RESUME_FIRST);
-        }
-        return NULL;
+        bool resumed = resume(k);
+        if (clock_mono() >= k->forget_at)
+                forget_old(k);
+        return resumed ? RESUME_EVERY : RESUME_FIRST;
 }
 
 struct acts_keeper *acts_keeper_create(struct acts *acts, struct err *e)
 {
-        struct acts_keeper *k = xcalloc(1, sizeof(*k));
+        AUTO(acts_keeper) k = xcalloc(1, sizeof(*k));
         k->acts = acts;
         k->forget_at = clock_mono() + FORGET_EVERY;
-        pthread_mutex_init(&k->mutex, NULL);
-        condition_init(&k->end);
-        if (pthread_create(&k->thread, NULL, run, k) == 0)
-                return k;
-        (void)err_set(e, ERR_SYSTEM, "cannot start the thread that ends acts");
-        pthread_cond_destroy(&k->end);
-        pthread_mutex_destroy(&k->mutex);
-        free(k);
-        return NULL;
+        k->rounds = rounds_start("interrupted acts", RESUME_FIRST, round_of, k, e);
+        return k->rounds == NULL ? NULL : TAKE(k);
 }
 
 void acts_keeper_destroy(struct acts_keeper **keeper)
@@ -93,12 +67,6 @@ void acts_keeper_destroy(struct acts_keeper **keeper)
         struct acts_keeper *k = TAKE(*keeper);
         if (k == NULL)
                 return;
-        pthread_mutex_lock(&k->mutex);
-        k->ending = true;
-        pthread_cond_signal(&k->end);
-        pthread_mutex_unlock(&k->mutex);
-        pthread_join(k->thread, NULL);
-        pthread_cond_destroy(&k->end);
-        pthread_mutex_destroy(&k->mutex);
+        rounds_end(&k->rounds);
         free(k);
 }

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/rounds.h"
 #include "status-store/acts/operation_page.h"
 
 #define CURRENT_WAIT ((msec)5 * MSEC_SECOND)
@@ -32,10 +32,9 @@ struct operations {
         struct metric *states, *jobs;
         msec forget_at; /* the thread's, like current */
         bool current;   /* the projection has been, since this process began */
-        pthread_t thread;
+        struct rounds *rounds;
         pthread_mutex_t mutex;
-        pthread_cond_t changed;
-        bool ending, woken; /* guarded by mutex, like turns */
+        bool ending; /* guarded by mutex, like turns */
         struct turn turns[OPERATIONS_RUNNING_MAX];
         size_t turn_count;
 };
@@ -113,14 +112,6 @@ static int publish_bulk(struct operations *o, const struct operation *op, int64_
         return registry_note_bulk(o->config.registry, op->id, BULK_MARKED, e);
 }
 
-static void wake(struct operations *o)
-{
-        pthread_mutex_lock(&o->mutex);
-        o->woken = true;
-        pthread_cond_signal(&o->changed);
-        pthread_mutex_unlock(&o->mutex);
-}
-
 /* The thread publishes what could not be published here. */
 static void mark_at_once(struct operations *o, const struct operation *op,
                          struct acts_behind *behind)
@@ -149,7 +140,7 @@ int operations_start(struct operations *o, struct operation *op, enum operation_
                  log_int("jobs", op->expected));
         if (op->bulk == BULK_WANTED)
                 mark_at_once(o, op, behind);
-        wake(o);
+        rounds_wake(o->rounds);
         return 0;
 }
 
@@ -300,30 +291,25 @@ static void forget_old(struct operations *o)
                 LOG_WARN("old operations cannot be deleted; trying again", log_err(&why));
 }
 
-/* Waits for the next turn. False when the thread is to end. */
-static bool wait_for_turn(struct operations *o, bool failed)
+static msec rest_after(struct operations *o, bool failed)
 {
+        if (failed)
+                return AGAIN_AFTER;
+        const msec now = clock_mono();
+        msec rest = LOOK_EVERY;
         pthread_mutex_lock(&o->mutex);
-        msec until = clock_mono() + (failed ? AGAIN_AFTER : LOOK_EVERY);
-        for (size_t i = 0; i < o->turn_count && !failed; i++)
-                until = o->turns[i].next < until ? o->turns[i].next : until;
-        while (!o->ending && !o->woken && condition_wait(&o->changed, &o->mutex, until))
-                continue;
-        o->woken = false;
-        bool goes_on = !o->ending;
+        for (size_t i = 0; i < o->turn_count; i++)
+                rest = o->turns[i].next - now < rest ? o->turns[i].next - now : rest;
         pthread_mutex_unlock(&o->mutex);
-        return goes_on;
+        return rest;
 }
 
-static void *run(void *owner)
+static msec round_of(void *owner)
 {
         struct operations *o = owner;
-        bool failed = false;
-        do {
-                failed = take_turns(o) != 0;
-                forget_old(o);
-        } while (wait_for_turn(o, failed));
-        return NULL;
+        bool failed = take_turns(o) != 0;
+        forget_old(o);
+        return rest_after(o, failed);
 }
 
 static void collect(void *owner)
@@ -342,7 +328,7 @@ static void collect(void *owner)
 
 struct operations *operations_create(const struct operations_config *c, struct err *e)
 {
-        struct operations *o = xcalloc(1, sizeof(*o));
+        AUTO(operations) o = xcalloc(1, sizeof(*o));
         o->config = *c;
         o->states = metric_add(c->metrics,
                                &(struct metric_spec){.name = "warren_operations",
@@ -357,16 +343,12 @@ struct operations *operations_create(const struct operations_config *c, struct e
                                                    .labels = {"kind", "outcome"}});
         for (int i = 0; i < OPERATION_KINDS; i++) /* each series is there from the start */
                 count_outcomes(o, (enum operation_kind)i, &(struct acts_page){.count = 0});
-        metrics_on_collect(c->metrics, collect, o);
         pthread_mutex_init(&o->mutex, NULL);
-        condition_init(&o->changed);
-        if (pthread_create(&o->thread, NULL, run, o) == 0)
-                return o;
-        (void)err_set(e, ERR_SYSTEM, "cannot start the thread of operations");
-        pthread_cond_destroy(&o->changed);
-        pthread_mutex_destroy(&o->mutex);
-        free(o);
-        return NULL;
+        o->rounds = rounds_start("operations", 0, round_of, o, e);
+        if (o->rounds == NULL)
+                return NULL;
+        metrics_on_collect(c->metrics, collect, o);
+        return TAKE(o);
 }
 
 void operations_destroy(struct operations **operations)
@@ -376,10 +358,8 @@ void operations_destroy(struct operations **operations)
                 return;
         pthread_mutex_lock(&o->mutex);
         o->ending = true;
-        pthread_cond_signal(&o->changed);
         pthread_mutex_unlock(&o->mutex);
-        pthread_join(o->thread, NULL);
-        pthread_cond_destroy(&o->changed);
+        rounds_end(&o->rounds);
         pthread_mutex_destroy(&o->mutex);
         free(o);
 }
