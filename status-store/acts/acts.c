@@ -24,7 +24,8 @@
 #define PAGE_WAIT ((msec)5 * MSEC_SECOND)
 #define PAGE_STEPS_WAIT ((msec)10 * MSEC_SECOND)
 
-static const char list_is_full[] = "too many jobs that are due later were moved (moved_max)";
+static const char list_is_full[] =
+        "too many jobs that are due later, or paused, were moved (moved_max)";
 struct acts {
         struct acts_config config;
         struct act_tools tools;

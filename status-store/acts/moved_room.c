@@ -69,9 +69,12 @@ static bool crowds(struct moved_room *m, const char *tenant)
 
 int moved_room_refuses(struct moved_room *m, const struct intent *i, msec now, struct err *e)
 {
-        if (act_ends_the_run(i->kind) || moved_may_be_missing(i, now, m->keep) ||
-            (!moved_room_is_full(m) && !crowds(m, i->tenant)))
+        const struct moved_terms terms = {.now = now, .keep = m->keep};
+        if (act_ends_the_run(i->kind) || (!moved_room_is_full(m) && !crowds(m, i->tenant)))
                 return 0;
+        int missing = registry_moved_may_be_missing(m->registry, i, &terms, e);
+        if (missing != 0)
+                return missing < 0 ? -1 : 0;
         int listed = registry_is_moved(m->registry, i->tenant, i->id, e);
         return listed < 0 ? -1 : !listed;
 }

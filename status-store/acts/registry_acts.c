@@ -95,9 +95,27 @@ static int delete_intent(struct database *db, const struct intent *i, struct err
                             DB_VALUES(value_text(i->tenant), value_id(&id)), e);
 }
 
-bool moved_may_be_missing(const struct intent *i, msec now, msec keep)
+/* Messages of a type that is unknown may be held by a pause of any type. */
+static int may_be_missing(struct database *db, const struct intent *i, const struct moved_terms *t,
+                          struct err *e)
 {
-        return i->due <= now + keep / 2;
+        if (i->due > t->now + t->keep / 2)
+                return 0;
+        int held = rows_exist(db,
+                              "SELECT 1 FROM tenants WHERE name = ?1 AND paused UNION ALL"
+                              " SELECT 1 FROM pauses WHERE paused"
+                              " AND (key IN ('type:' || ?2, 'type:' || ?1 || '/' || ?2)"
+                              "  OR ?2 IS NULL AND (instr(key, '/') = 0"
+                              "  OR substr(key, 1, length(?1) + 6) = 'type:' || ?1 || '/'))",
+                              DB_VALUES(value_text(i->tenant), value_text(i->type)), e);
+        return held < 0 ? -1 : !held;
+}
+
+int registry_moved_may_be_missing(struct registry *r, const struct intent *i,
+                                  const struct moved_terms *terms, struct err *e)
+{
+        AUTO_READER *reader = registry_read(r, e);
+        return reader == NULL ? -1 : may_be_missing(reader_database(reader), i, terms, e);
 }
 
 struct ending {
@@ -116,8 +134,9 @@ static int put_moved(struct database *db, struct ending *end, const struct inten
                                DB_VALUES(value_text(i->tenant), value_id(&id)), e);
         if (known < 0)
                 return -1;
-        if (known == 0 && t->full && moved_may_be_missing(i, t->now, t->keep))
-                return 0;
+        int missing = known == 0 && t->full ? may_be_missing(db, i, t, e) : 0;
+        if (missing != 0)
+                return missing < 0 ? -1 : 0;
         msec due = i->due > t->now + PAUSE_LONG ? i->due : t->now + PAUSE_LONG;
         bool ends = act_ends_the_run(i->kind);
         end->added += known == 0;

@@ -21,7 +21,8 @@ struct intent {
         msec run_at;
         int priority;
         int64_t moved;
-        msec due; /* the latest time at which a message of the job may come due */
+        msec due;                 /* the latest time at which a message of the job may come due */
+        char type[JOB_TYPE_SIZE]; /* not stored; "": unknown */
         char by[ACT_BY_SIZE];
         msec at;
 };
@@ -35,8 +36,10 @@ struct moved_terms {
         msec now, keep; /* how long a row is kept after its latest due time */
         bool full;      /* a new row is left out where it may be missing */
 };
-/* Consumers have the act's mark until its last message has come due. keep: as above. */
-bool moved_may_be_missing(const struct intent *i, msec now, msec keep);
+/* 1: consumers have the act's mark until its last message has come due, and no pause that is on
+ * keeps that from them; 0; -1. */
+int registry_moved_may_be_missing(struct registry *r, const struct intent *i,
+                                  const struct moved_terms *terms, struct err *e) MUST_CHECK;
 /* In one write: the moved list, and the intents are deleted. *added: new rows of the list. */
 int registry_end_acts(struct registry *r, const struct intent *all, size_t count,
                       const struct moved_terms *terms, int64_t *added, struct err *e) MUST_CHECK;

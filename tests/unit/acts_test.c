@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "status-store/acts/act_job.h"
 #include "status-store/acts/acts.h"
 #include "tests/unit/status_rig.h"
 
@@ -200,11 +201,30 @@ static void an_id_of_several_tenants_needs_a_name(void **state)
         world_close(&w);
 }
 
+static void an_intent_names_the_type(void **state)
+{
+        const struct fixture *f = *state;
+        const struct act cancel = {.kind = ACT_CANCEL, .tenant = "acme", .id = ID};
+        struct err e = {0};
+        struct world w;
+        world_open(&w, f, 4);
+        const struct act_tools tools = {.registry = f->registry, .readers = w.readers};
+        AUTO_ACT_JOB j = {.intent = {.copy = 0}};
+        struct act_plan plan;
+        assert_int_equal(act_job_judge(&tools, &cancel, &j, &plan, &e), 1);
+        assert_int_equal(plan.refusal, ACT_ALLOWED);
+        act_job_intend(&cancel, &plan, &j);
+        assert_int_equal(j.intent.kind, ACT_STOP);
+        assert_string_equal(j.intent.type, rig_job(ID, AT).type);
+        world_close(&w);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_REGISTRY(a_tenant_has_half_of_the_places),
                 WITH_REGISTRY(an_id_of_several_tenants_needs_a_name),
+                WITH_REGISTRY(an_intent_names_the_type),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

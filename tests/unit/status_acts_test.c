@@ -148,6 +148,55 @@ static void a_full_list_takes_no_new_job(void **state)
         assert_int_equal(end_with(f->registry, &other, &full), 1);
 }
 
+static void change_rows(struct registry *r, const char *sql, const char *key)
+{
+        struct err e = {0};
+        if (registry_rows_change(r, sql, DB_VALUES(value_text(key)), &e) < 0)
+                fail_msg("%s", e.text);
+}
+
+/* A job that waits for a worker is cancelled; its message may wait for longer than its mark. */
+static void a_full_list_takes_what_a_pause_holds(void **state)
+{
+        static const char tenant[] =
+                "INSERT INTO tenants(name, v, paused) VALUES('acme', 1, ?1 = 'on')";
+        static const char type[] = "INSERT INTO pauses(key, v, paused) VALUES(?1, 1, 1)";
+        static const struct {
+                const char *sql, *key, *type;
+                bool held;
+        } rows[] = {
+                {tenant, "on", "noop", true},
+                {tenant, "off", "noop", false},
+                {type, "type:noop", "noop", true},
+                {type, "type:noop", "", true}, /* unknown: an act that was interrupted */
+                {type, "type:noop", "echo", false},
+                {type, "type:acme/noop", "noop", true},
+                {type, "type:acme/noop", "", true},
+                {type, "type:acme-two/noop", "noop", false},
+                {type, "type:acme-two/noop", "", false},
+        };
+        struct registry *r = ((struct fixture *)*state)->registry;
+        const struct moved_terms full = {.now = NOW, .keep = KEEP, .full = true};
+        struct err e = {0};
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct intent it = intent_of(ID, ACT_CANCEL);
+                snprintf(it.type, sizeof(it.type), "%s", rows[i].type);
+                it.due = 0;
+                change_rows(r, rows[i].sql, rows[i].key);
+                AUTO(moved_room) m = moved_room_create(r, 0, KEEP, &e);
+                assert_int_equal(moved_room_refuses(m, &it, NOW, &e), 0);
+                it.kind = ACT_RUN_NOW;
+                assert_int_equal(moved_room_refuses(m, &it, NOW, &e), rows[i].held);
+                it.kind = ACT_CANCEL;
+                assert_int_equal(end_with(r, &it, &full), rows[i].held);
+                change_rows(r, "DELETE FROM moved", NULL);
+                change_rows(r, "DELETE FROM tenants", NULL);
+                change_rows(r, "UPDATE pauses SET paused = 0", NULL);
+                assert_int_equal(end_with(r, &it, &full), 0);
+                change_rows(r, "DELETE FROM pauses", NULL);
+        }
+}
+
 /* A list of 4: one tenant moves 2, all move 4, and what ends a job is never refused. */
 static void room_is_shared_by_tenants(void **state)
 {
@@ -415,6 +464,7 @@ int main(void)
                 WITH_REGISTRY(an_act_that_cannot_be_done_is_dropped),
                 WITH_REGISTRY(the_list_says_what_is_over),
                 WITH_REGISTRY(a_full_list_takes_no_new_job),
+                WITH_REGISTRY(a_full_list_takes_what_a_pause_holds),
                 WITH_REGISTRY(room_is_shared_by_tenants),
                 WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
                 WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
