@@ -13,17 +13,27 @@
 #define PAUSE_LONG ((msec)30 * MSEC_DAY)
 /* As long as dead letters, which ask for a number again. */
 #define RUNS_KEEP ((msec)90 * MSEC_DAY)
+/* A run is told within this time after its grant, or has not begun. */
+#define RUN_UNTOLD ((msec)MSEC_HOUR)
 
-static int greatest_run(struct database *db, const char *tenant, const struct uuid *id,
-                        int64_t *run, struct err *e)
+struct granted {
+        int64_t run; /* 0: none */
+        msec at;
+};
+
+static int last_granted(struct database *db, const char *tenant, const struct uuid *id,
+                        struct granted *out, struct err *e)
 {
-        AUTO_RESET *find =
-                database_query(db, "SELECT max(run) FROM runs WHERE tenant = ?1 AND id = ?2",
-                               DB_VALUES(value_text(tenant), value_id(id)), e);
-        if (db_step(find, e) != 1)
-                return -1;
-        *run = sqlite3_column_int64(find, 0);
-        return 0;
+        AUTO_RESET *find = database_query(db,
+                                          "SELECT run, at FROM runs WHERE tenant = ?1 AND id = ?2"
+                                          " ORDER BY run DESC LIMIT 1",
+                                          DB_VALUES(value_text(tenant), value_id(id)), e);
+        int found = db_step(find, e);
+        *out = (struct granted){.run = 0};
+        if (found == 1)
+                *out = (struct granted){sqlite3_column_int64(find, 0),
+                                        sqlite3_column_int64(find, 1)};
+        return found < 0 ? -1 : 0;
 }
 
 static int add_run(struct database *db, const char *tenant, const struct uuid *id, int64_t run,
@@ -40,10 +50,10 @@ static int add_run(struct database *db, const char *tenant, const struct uuid *i
 static int grant_retry(struct database *db, struct intent *i, struct err *e)
 {
         const struct uuid id = uuid_of(i->id);
-        int64_t granted = 0;
-        if (greatest_run(db, i->tenant, &id, &granted, e) != 0)
+        struct granted last;
+        if (last_granted(db, i->tenant, &id, &last, e) != 0)
                 return -1;
-        i->run = 1 + (granted > i->run ? granted : i->run);
+        i->run = 1 + (last.run > i->run ? last.run : i->run);
         return add_run(db, i->tenant, &id, i->run, i->copy, (struct bytes){0}, e);
 }
 
@@ -310,30 +320,50 @@ static int find_grant(struct database *db, struct run_grant *g, const struct uui
         return found;
 }
 
-/* A granted run that the projection has not seen may be in its queue. Of a holder of an earlier
+/* A later run, of a retry that was begun and has not ended, is not known. 1; 0; -1. */
+static int retry_is_under_way(struct database *db, const struct run_grant *g, const struct uuid *id,
+                              struct err *e)
+{
+        return rows_exist(db,
+                          "SELECT 1 FROM acts"
+                          " WHERE tenant = ?1 AND id = ?2 AND kind = ?3 AND run > max(?4, ?5)",
+                          DB_VALUES(value_text(g->tenant), value_id(id), value_int(ACT_RETRY),
+                                    value_int(g->run_of), value_int(g->seen)),
+                          e);
+}
+
+/* 1; 0; -1. A run that was granted lately and that the projection has not seen may be in its queue.
+ * An earlier one has ended and its row was deleted, or it never began. Of a holder of an earlier
  * version it is not known which run it is of. */
-static bool later_is_under_way(const struct run_grant *g, int64_t granted)
+static int later_is_under_way(struct database *db, const struct run_grant *g, const struct uuid *id,
+                              const struct granted *last, struct err *e)
 {
         bool seen = g->open && g->seen > g->run_of;
-        bool unseen = granted > g->seen && granted > g->run_of;
-        return g->run_of > 0 && (seen || unseen);
+        bool unseen =
+                last->run > g->seen && last->run > g->run_of && last->at > g->as_of - RUN_UNTOLD;
+        if (g->run_of == 0)
+                return 0;
+        return seen || unseen ? 1 : retry_is_under_way(db, g, id, e);
 }
 
 static int grant_run(struct database *db, void *owner, struct err *e)
 {
         struct run_grant *g = owner;
         const struct uuid id = uuid_of(g->id);
-        int64_t granted = 0;
+        struct granted last;
         int found = find_grant(db, g, &id, e);
         if (found != 0)
                 return found < 0 ? -1 : 0;
-        if (greatest_run(db, g->tenant, &id, &granted, e) != 0)
+        if (last_granted(db, g->tenant, &id, &last, e) != 0)
                 return -1;
-        if (later_is_under_way(g, granted))
+        int later = later_is_under_way(db, g, &id, &last, e);
+        if (later < 0)
+                return -1;
+        if (later == 1)
                 return err_set(e, ERR_CONFLICT,
                                "a later run of the job is under way: wait for its end, then retry"
                                " the job");
-        g->run = 1 + (granted > g->after ? granted : g->after);
+        g->run = 1 + (last.run > g->after ? last.run : g->after);
         return add_run(db, g->tenant, &id, g->run, g->copy, bytes_of(g->holder, sizeof(g->holder)),
                        e);
 }

@@ -63,6 +63,7 @@ struct run_grant {
         int64_t run_of; /* the one that the holder is of; 0: not told */
         int64_t seen;   /* the greatest run of the projection; 0: none */
         bool open;      /* that one has not ended */
+        msec as_of;     /* the projection knows what was told before */
         /* The one to store with a new run; filled: that of the run. */
         int64_t copy;
         int64_t run; /* filled */

@@ -310,16 +310,24 @@ static void a_holder_is_granted_the_same_run_again(void **state)
 /* A letter of run 1, while run 2 was granted to a retry. */
 static void no_run_is_granted_while_a_later_one_is_under_way(void **state)
 {
+        static const msec late = 2 * (msec)MSEC_HOUR;
         static const struct {
                 int64_t run_of, seen;
-                bool open, granted;
+                bool open, dropped; /* dropped: the retry cannot be done any more */
+                msec since;         /* the projection knows all of so long after the grant */
+                bool granted;
         } cases[] = {
-                {1, 1, false, false}, /* it is in its queue */
-                {1, 2, true, false},  /* it runs */
-                {1, 2, false, true},  /* it has ended */
-                {2, 2, false, true},  /* the letter is of it */
-                {2, 1, true, true},   /* likewise, and the projection is behind */
-                {0, 2, true, true},   /* a holder of an earlier version */
+                {1, 1, false, false, 0, false},    /* it is in its queue */
+                {1, 1, false, false, late, false}, /* likewise: the broker was away */
+                {1, 0, false, false, late, false}, {1, 2, true, false, late, false}, /* it runs */
+                {1, 2, false, false, 0, true},     /* it has ended */
+                {2, 2, false, false, 0, true},     /* the letter is of it */
+                {2, 1, true, false, 0, true},      /* likewise, and the projection is behind */
+                {0, 2, true, false, 0, true},      /* a holder of an earlier version */
+                {1, 0, false, true, 0, false},     /* it may not be told yet */
+                {1, 0, false, true, -late, false}, /* the projection is behind */
+                {1, 0, false, true, late, true},   /* it has ended, and its row was deleted */
+                {1, 1, false, true, late, true},   /* it never began */
         };
         struct fixture *f = *state;
         struct intent retry = intent_of(ID, ACT_RETRY);
@@ -332,9 +340,12 @@ static void no_run_is_granted_while_a_later_one_is_under_way(void **state)
                                       .run_of = cases[i].run_of,
                                       .seen = cases[i].seen,
                                       .open = cases[i].open,
+                                      .as_of = clock_wall() + cases[i].since,
                                       .copy = 11,
                                       .id = ID};
                 memset(g.holder, (int)i + 1, sizeof(g.holder));
+                if (cases[i].dropped)
+                        assert_int_equal(registry_drop_act(f->registry, &retry, &e), 0);
                 int done = registry_grant_run(f->registry, &g, &e);
                 assert_int_equal(done, cases[i].granted ? 0 : -1);
                 assert_int_equal(e.code, cases[i].granted ? ERR_NONE : ERR_CONFLICT);
