@@ -37,10 +37,8 @@ struct acts *acts_create(const struct acts_config *c, struct err *e)
 {
         AUTO(acts) a = xcalloc(1, sizeof(*a));
         a->config = *c;
-        a->tools = (struct act_tools){.registry = c->registry,
-                                      .readers = c->readers,
-                                      .operator= c->operator,
-                                      .marks_keep = c->marks_keep };
+        a->tools = (struct act_tools){
+                .registry = c->registry, .readers = c->readers, .operator= c->operator};
         a->under_way = under_way_create();
         a->places = tenant_places_create(c->at_once, (c->at_once + 1) / 2, "acts on jobs");
         a->tools.moved = moved_room_create(c->registry, c->moved_max, c->marks_keep, e);

@@ -20,8 +20,8 @@ void moved_room_destroy(struct moved_room **m);
 /* 1: there is no room for the act, which must not be missing in the list; 0; -1. */
 int moved_room_refuses(struct moved_room *m, const struct intent *i, msec now,
                        struct err *e) MUST_CHECK;
-/* Acts that may be missing in the list are left out. */
-bool moved_room_is_full(const struct moved_room *m);
+/* By which acts that end now are added. */
+void moved_room_terms(struct moved_room *m, msec now, struct moved_terms *out);
 void moved_room_add(struct moved_room *m, int64_t rows);
 int64_t moved_room_rows(const struct moved_room *m);
 /* Looks whether a tenant has half of the list; call it now and then. */

@@ -128,6 +128,11 @@ int registry_moved_may_be_missing(struct registry *r, const struct intent *i,
         return reader == NULL ? -1 : may_be_missing(reader_database(reader), i, terms, e);
 }
 
+bool moved_is_short(const struct moved_terms *t, const char *tenant)
+{
+        return t->full || strcmp(t->crowding, tenant) == 0;
+}
+
 struct ending {
         const struct intent *all;
         size_t count;
@@ -144,7 +149,8 @@ static int put_moved(struct database *db, struct ending *end, const struct inten
                                DB_VALUES(value_text(i->tenant), value_id(&id)), e);
         if (known < 0)
                 return -1;
-        int missing = known == 0 && t->full ? may_be_missing(db, i, t, e) : 0;
+        bool is_short = known == 0 && moved_is_short(t, i->tenant);
+        int missing = is_short ? may_be_missing(db, i, t, e) : 0;
         if (missing != 0)
                 return missing < 0 ? -1 : 0;
         msec due = i->due > t->now + PAUSE_LONG ? i->due : t->now + PAUSE_LONG;

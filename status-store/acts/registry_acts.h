@@ -33,9 +33,12 @@ int registry_begin_acts(struct registry *r, struct intent *all, size_t count, wr
                         void *owner, struct err *e) MUST_CHECK;
 
 struct moved_terms {
-        msec now, keep; /* how long a row is kept after its latest due time */
-        bool full;      /* a new row is left out where it may be missing */
+        msec now, keep;             /* how long a row is kept after its latest due time */
+        bool full;                  /* a new row is left out where it may be missing */
+        char crowding[TENANT_SIZE]; /* likewise one of this tenant; "": there is none */
 };
+/* There is room for a new row of the tenant only where it must not be missing. */
+bool moved_is_short(const struct moved_terms *terms, const char *tenant);
 /* 1: consumers have the act's mark until its last message has come due, and no pause that is on
  * keeps that from them; 0; -1. */
 int registry_moved_may_be_missing(struct registry *r, const struct intent *i,

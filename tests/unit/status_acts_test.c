@@ -222,8 +222,8 @@ static void room_is_shared_by_tenants(void **state)
         AUTO(moved_room) m = moved_room_create(r, 4, KEEP, &e);
         for (size_t i = 0; i < COUNT(rows); i++) {
                 struct intent it = intent_of(rows[i].id, rows[i].kind);
-                const struct moved_terms terms = {
-                        .now = NOW, .keep = KEEP, .full = moved_room_is_full(m)};
+                struct moved_terms terms;
+                moved_room_terms(m, NOW, &terms);
                 snprintf(it.tenant, sizeof(it.tenant), "%s", rows[i].tenant);
                 it.due = NOW + rows[i].due;
                 assert_int_equal(moved_room_refuses(m, &it, NOW, &e), rows[i].want);
@@ -235,7 +235,33 @@ static void room_is_shared_by_tenants(void **state)
         moved_room_destroy(&m);
         m = moved_room_create(r, 12, KEEP, &e);
         assert_int_equal(moved_room_rows(m), 6);
-        assert_false(moved_room_is_full(m));
+}
+
+/* It cancels jobs that are due, after it has half of a list of 4. */
+static void a_tenant_cannot_fill_the_list(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        static const struct {
+                const char *tenant, *id;
+                msec due;
+                int64_t added;
+        } rows[] = {
+                {"acme", ID, 0, 1},       {"acme", OTHER, 0, 1}, {"acme", THIRD, 0, 0},
+                {"acme", THIRD, KEEP, 1}, {"other", ID, 0, 1},   {"other", OTHER, 0, 0},
+        };
+        struct err e = {0};
+        AUTO(moved_room) m = moved_room_create(r, 4, KEEP, &e);
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct intent it = intent_of(rows[i].id, ACT_CANCEL);
+                struct moved_terms terms;
+                snprintf(it.tenant, sizeof(it.tenant), "%s", rows[i].tenant);
+                it.due = rows[i].due > 0 ? NOW + rows[i].due : 0;
+                moved_room_terms(m, NOW, &terms);
+                int64_t added = end_with(r, &it, &terms);
+                assert_int_equal(added, rows[i].added);
+                moved_room_add(m, added);
+                assert_int_equal(moved_room_look(m, &e), 0);
+        }
 }
 
 static int64_t forget(struct registry *r, msec now)
@@ -477,6 +503,7 @@ int main(void)
                 WITH_REGISTRY(a_full_list_takes_no_new_job),
                 WITH_REGISTRY(a_full_list_takes_what_a_pause_holds),
                 WITH_REGISTRY(room_is_shared_by_tenants),
+                WITH_REGISTRY(a_tenant_cannot_fill_the_list),
                 WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
                 WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
                 WITH_REGISTRY(a_holder_is_granted_the_same_run_again),
