@@ -456,9 +456,12 @@ int acts_forget_old(struct acts *a, struct err *e)
         if (registry_forget_moved(a->config.registry, clock_wall(), &gone, e) != 0)
                 return -1;
         moved_room_add(a->tools.moved, -gone);
-        if (moved_room_look(a->tools.moved, e) != 0)
-                return -1;
         return gone == MOVED_FORGOTTEN_AT_ONCE;
+}
+
+int acts_note_crowding(struct acts *a, struct err *e)
+{
+        return moved_room_look(a->tools.moved, e);
 }
 
 int acts_count(struct acts *a, int64_t *unfinished, int64_t *moved, struct err *e)

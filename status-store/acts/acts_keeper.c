@@ -15,11 +15,12 @@
 #define RESUME_FIRST ((msec)500)
 #define RESUME_EVERY ((msec)5 * MSEC_SECOND)
 #define FORGET_EVERY ((msec)MSEC_MINUTE)
+#define CROWDING_EVERY ((msec)MSEC_MINUTE)
 
 struct acts_keeper {
         struct acts *acts;
         pthread_t thread;
-        msec forget_at; /* the thread's, like warned */
+        msec forget_at, crowding_at; /* the thread's, like warned */
         bool warned;
         pthread_mutex_t mutex;
         pthread_cond_t end;
@@ -59,6 +60,14 @@ static void forget_old(struct acts_keeper *k)
                 k->forget_at = clock_mono() + FORGET_EVERY;
 }
 
+static void note_crowding(struct acts_keeper *k)
+{
+        struct err why = {0};
+        if (acts_note_crowding(k->acts, &why) != 0)
+                LOG_WARN("the list of last acts cannot be read; trying again", log_err(&why));
+        k->crowding_at = clock_mono() + CROWDING_EVERY;
+}
+
 static void *run(void *owner)
 {
         struct acts_keeper *k = owner;
@@ -67,6 +76,8 @@ static void *run(void *owner)
                 bool resumed = resume(k);
                 if (clock_mono() >= k->forget_at)
                         forget_old(k);
+                if (clock_mono() >= k->crowding_at)
+                        note_crowding(k);
                 next = clock_mono() + (resumed ? RESUME_EVERY : RESUME_FIRST);
         }
         return NULL;
@@ -77,6 +88,7 @@ struct acts_keeper *acts_keeper_create(struct acts *acts, struct err *e)
         struct acts_keeper *k = xcalloc(1, sizeof(*k));
         k->acts = acts;
         k->forget_at = clock_mono() + FORGET_EVERY;
+        k->crowding_at = clock_mono() + CROWDING_EVERY;
         pthread_mutex_init(&k->mutex, NULL);
         condition_init(&k->end);
         if (pthread_create(&k->thread, NULL, run, k) == 0)
