@@ -2,7 +2,8 @@
  *
  * moved_room.h: how many jobs the moved list (registry_acts.h) has, and who may be added to it. A
  * cancel always may: refused, it would let the job run. Jobs that are moved find room until the
- * list is full, or their tenant has half of it.
+ * list is full, or their tenant has half of it. Which tenant has, is looked at now and then (once a
+ * minute): until the next look one may have more than half, or be refused with less.
  *
  * Any thread.
  */
@@ -24,5 +25,5 @@ int moved_room_refuses(struct moved_room *m, const struct intent *i, msec now,
 void moved_room_terms(struct moved_room *m, msec now, struct moved_terms *out);
 void moved_room_add(struct moved_room *m, int64_t rows);
 int64_t moved_room_rows(const struct moved_room *m);
-/* Looks whether a tenant has half of the list; call it now and then. */
+/* Looks whether a tenant has half of the list. Reads the whole list when that is half full. */
 int moved_room_look(struct moved_room *m, struct err *e) MUST_CHECK;
