@@ -225,6 +225,7 @@ static int read_seen(struct api *a, struct run_grant *g, struct err *e)
 
 static int grant(struct api *a, struct run_grant *g, struct err *e)
 {
+        g->as_of = freshness_lag(&a->freshness, clock_wall()).as_of;
         if (read_seen(a, g, e) != 0)
                 return -1;
         if (g->seen > g->after)

@@ -4,6 +4,7 @@
  */
 #include "status-store/acts/act_job.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/own.h"
@@ -67,4 +68,5 @@ void act_job_intend(const struct act *act, const struct act_plan *plan, struct a
         memcpy(i->tenant, row->tenant, sizeof(i->tenant));
         memcpy(i->id, row->id, sizeof(i->id));
         memcpy(i->by, act->by, sizeof(i->by));
+        snprintf(i->type, sizeof(i->type), "%s", job_row_type(row));
 }

@@ -152,10 +152,10 @@ static int note_end(struct progress *p, struct err *e)
 {
         struct act_tools *t = p->tools;
         const struct act_batch *b = p->batch;
-        const struct moved_terms terms = {
-                .now = clock_wall(), .keep = t->marks_keep, .full = moved_room_is_full(t->moved)};
+        struct moved_terms terms;
         AUTO_FREE struct intent *all = xcalloc(b->count + 1, sizeof(*all));
         int64_t added = 0;
+        moved_room_terms(t->moved, clock_wall(), &terms);
         for (size_t i = 0; i < b->count; i++)
                 all[i] = b->all[i].intent;
         if (registry_end_acts(t->registry, all, b->count, &terms, &added, e) != 0)

@@ -21,7 +21,6 @@ struct act_tools {
         struct registry *registry;
         struct readers *readers;
         struct operator* operator;
-        msec marks_keep;
         struct moved_room *moved;
         atomic_bool closing; /* steps that failed are not tried again */
 };

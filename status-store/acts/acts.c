@@ -24,7 +24,8 @@
 #define PAGE_WAIT ((msec)5 * MSEC_SECOND)
 #define PAGE_STEPS_WAIT ((msec)10 * MSEC_SECOND)
 
-static const char list_is_full[] = "too many jobs that are due later were moved (moved_max)";
+static const char list_is_full[] =
+        "too many jobs that are due later, or paused, were moved (moved_max)";
 struct acts {
         struct acts_config config;
         struct act_tools tools;
@@ -36,10 +37,8 @@ struct acts *acts_create(const struct acts_config *c, struct err *e)
 {
         AUTO(acts) a = xcalloc(1, sizeof(*a));
         a->config = *c;
-        a->tools = (struct act_tools){.registry = c->registry,
-                                      .readers = c->readers,
-                                      .operator= c->operator,
-                                      .marks_keep = c->marks_keep };
+        a->tools = (struct act_tools){
+                .registry = c->registry, .readers = c->readers, .operator= c->operator};
         a->under_way = under_way_create();
         a->places = tenant_places_create(c->at_once, (c->at_once + 1) / 2, "acts on jobs");
         a->tools.moved = moved_room_create(c->registry, c->moved_max, c->marks_keep, e);
@@ -457,9 +456,12 @@ int acts_forget_old(struct acts *a, struct err *e)
         if (registry_forget_moved(a->config.registry, clock_wall(), &gone, e) != 0)
                 return -1;
         moved_room_add(a->tools.moved, -gone);
-        if (moved_room_look(a->tools.moved, e) != 0)
-                return -1;
         return gone == MOVED_FORGOTTEN_AT_ONCE;
+}
+
+int acts_note_crowding(struct acts *a, struct err *e)
+{
+        return moved_room_look(a->tools.moved, e);
 }
 
 int acts_count(struct acts *a, int64_t *unfinished, int64_t *moved, struct err *e)

@@ -96,8 +96,9 @@ void acts_await_seen(struct acts *a, int64_t mark, msec deadline, struct acts_be
 
 /* Does what was begun and not ended. */
 int acts_resume(struct acts *a, struct err *e) MUST_CHECK;
-/* Deletes some old rows of what is kept of acts, and looks who has most of them. 1: there may be
- * more; 0; -1. */
+/* Deletes some old rows of what is kept of acts. 1: there may be more; 0; -1. */
 int acts_forget_old(struct acts *a, struct err *e) MUST_CHECK;
+/* Looks which tenant has half of the list of last acts; reads the whole list. */
+int acts_note_crowding(struct acts *a, struct err *e) MUST_CHECK;
 /* Acts that were begun and have not ended; rows of the list of last acts. -1: unknown. */
 int acts_count(struct acts *a, int64_t *unfinished, int64_t *moved, struct err *e) MUST_CHECK;

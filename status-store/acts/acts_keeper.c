@@ -14,11 +14,12 @@
 #define RESUME_FIRST ((msec)500)
 #define RESUME_EVERY ((msec)5 * MSEC_SECOND)
 #define FORGET_EVERY ((msec)MSEC_MINUTE)
+#define CROWDING_EVERY ((msec)MSEC_MINUTE)
 
 struct acts_keeper {
         struct acts *acts;
         struct rounds *rounds;
-        msec forget_at; /* the thread's, like warned */
+        msec forget_at, crowding_at; /* the thread's, like warned */
         bool warned;
 };
 
@@ -44,12 +45,22 @@ static void forget_old(struct acts_keeper *k)
                 k->forget_at = clock_mono() + FORGET_EVERY;
 }
 
+static void note_crowding(struct acts_keeper *k)
+{
+        struct err why = {0};
+        if (acts_note_crowding(k->acts, &why) != 0)
+                LOG_WARN("the list of last acts cannot be read; trying again", log_err(&why));
+        k->crowding_at = clock_mono() + CROWDING_EVERY;
+}
+
 static msec round_of(void *owner)
 {
         struct acts_keeper *k = owner;
         bool resumed = resume(k);
         if (clock_mono() >= k->forget_at)
                 forget_old(k);
+        if (clock_mono() >= k->crowding_at)
+                note_crowding(k);
         return resumed ? RESUME_EVERY : RESUME_FIRST;
 }
 
@@ -58,6 +69,7 @@ struct acts_keeper *acts_keeper_create(struct acts *acts, struct err *e)
         AUTO(acts_keeper) k = xcalloc(1, sizeof(*k));
         k->acts = acts;
         k->forget_at = clock_mono() + FORGET_EVERY;
+        k->crowding_at = clock_mono() + CROWDING_EVERY;
         k->rounds = rounds_start("interrupted acts", RESUME_FIRST, round_of, k, e);
         return k->rounds == NULL ? NULL : TAKE(k);
 }

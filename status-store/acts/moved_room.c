@@ -59,26 +59,26 @@ int moved_room_look(struct moved_room *m, struct err *e)
         return 0;
 }
 
-static bool crowds(struct moved_room *m, const char *tenant)
+void moved_room_terms(struct moved_room *m, msec now, struct moved_terms *out)
 {
+        *out = (struct moved_terms){
+                .now = now, .keep = m->keep, .full = moved_room_rows(m) >= m->most};
         pthread_mutex_lock(&m->mutex);
-        bool same = strcmp(m->crowding, tenant) == 0;
+        memcpy(out->crowding, m->crowding, sizeof(out->crowding));
         pthread_mutex_unlock(&m->mutex);
-        return same;
 }
 
 int moved_room_refuses(struct moved_room *m, const struct intent *i, msec now, struct err *e)
 {
-        if (act_ends_the_run(i->kind) || moved_may_be_missing(i, now, m->keep) ||
-            (!moved_room_is_full(m) && !crowds(m, i->tenant)))
+        struct moved_terms terms;
+        moved_room_terms(m, now, &terms);
+        if (act_ends_the_run(i->kind) || !moved_is_short(&terms, i->tenant))
                 return 0;
+        int missing = registry_moved_may_be_missing(m->registry, i, &terms, e);
+        if (missing != 0)
+                return missing < 0 ? -1 : 0;
         int listed = registry_is_moved(m->registry, i->tenant, i->id, e);
         return listed < 0 ? -1 : !listed;
-}
-
-bool moved_room_is_full(const struct moved_room *m)
-{
-        return moved_room_rows(m) >= m->most;
 }
 
 void moved_room_add(struct moved_room *m, int64_t rows)

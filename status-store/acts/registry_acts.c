@@ -13,17 +13,27 @@
 #define PAUSE_LONG ((msec)30 * MSEC_DAY)
 /* As long as dead letters, which ask for a number again. */
 #define RUNS_KEEP ((msec)90 * MSEC_DAY)
+/* A run is told within this time after its grant, or has not begun. */
+#define RUN_UNTOLD ((msec)MSEC_HOUR)
 
-static int greatest_run(struct database *db, const char *tenant, const struct uuid *id,
-                        int64_t *run, struct err *e)
+struct granted {
+        int64_t run; /* 0: none */
+        msec at;
+};
+
+static int last_granted(struct database *db, const char *tenant, const struct uuid *id,
+                        struct granted *out, struct err *e)
 {
-        AUTO_RESET *find =
-                database_query(db, "SELECT max(run) FROM runs WHERE tenant = ?1 AND id = ?2",
-                               DB_VALUES(value_text(tenant), value_id(id)), e);
-        if (db_step(find, e) != 1)
-                return -1;
-        *run = sqlite3_column_int64(find, 0);
-        return 0;
+        AUTO_RESET *find = database_query(db,
+                                          "SELECT run, at FROM runs WHERE tenant = ?1 AND id = ?2"
+                                          " ORDER BY run DESC LIMIT 1",
+                                          DB_VALUES(value_text(tenant), value_id(id)), e);
+        int found = db_step(find, e);
+        *out = (struct granted){.run = 0};
+        if (found == 1)
+                *out = (struct granted){sqlite3_column_int64(find, 0),
+                                        sqlite3_column_int64(find, 1)};
+        return found < 0 ? -1 : 0;
 }
 
 static int add_run(struct database *db, const char *tenant, const struct uuid *id, int64_t run,
@@ -40,10 +50,10 @@ static int add_run(struct database *db, const char *tenant, const struct uuid *i
 static int grant_retry(struct database *db, struct intent *i, struct err *e)
 {
         const struct uuid id = uuid_of(i->id);
-        int64_t granted = 0;
-        if (greatest_run(db, i->tenant, &id, &granted, e) != 0)
+        struct granted last;
+        if (last_granted(db, i->tenant, &id, &last, e) != 0)
                 return -1;
-        i->run = 1 + (granted > i->run ? granted : i->run);
+        i->run = 1 + (last.run > i->run ? last.run : i->run);
         return add_run(db, i->tenant, &id, i->run, i->copy, (struct bytes){0}, e);
 }
 
@@ -95,9 +105,32 @@ static int delete_intent(struct database *db, const struct intent *i, struct err
                             DB_VALUES(value_text(i->tenant), value_id(&id)), e);
 }
 
-bool moved_may_be_missing(const struct intent *i, msec now, msec keep)
+/* Messages of a type that is unknown may be held by a pause of any type. */
+static int may_be_missing(struct database *db, const struct intent *i, const struct moved_terms *t,
+                          struct err *e)
 {
-        return i->due <= now + keep / 2;
+        if (i->due > t->now + t->keep / 2)
+                return 0;
+        int held = rows_exist(db,
+                              "SELECT 1 FROM tenants WHERE name = ?1 AND paused UNION ALL"
+                              " SELECT 1 FROM pauses WHERE paused"
+                              " AND (key IN ('type:' || ?2, 'type:' || ?1 || '/' || ?2)"
+                              "  OR ?2 IS NULL AND (instr(key, '/') = 0"
+                              "  OR substr(key, 1, length(?1) + 6) = 'type:' || ?1 || '/'))",
+                              DB_VALUES(value_text(i->tenant), value_text(i->type)), e);
+        return held < 0 ? -1 : !held;
+}
+
+int registry_moved_may_be_missing(struct registry *r, const struct intent *i,
+                                  const struct moved_terms *terms, struct err *e)
+{
+        AUTO_READER *reader = registry_read(r, e);
+        return reader == NULL ? -1 : may_be_missing(reader_database(reader), i, terms, e);
+}
+
+bool moved_is_short(const struct moved_terms *t, const char *tenant)
+{
+        return t->full || strcmp(t->crowding, tenant) == 0;
 }
 
 struct ending {
@@ -116,8 +149,10 @@ static int put_moved(struct database *db, struct ending *end, const struct inten
                                DB_VALUES(value_text(i->tenant), value_id(&id)), e);
         if (known < 0)
                 return -1;
-        if (known == 0 && t->full && moved_may_be_missing(i, t->now, t->keep))
-                return 0;
+        bool is_short = known == 0 && moved_is_short(t, i->tenant);
+        int missing = is_short ? may_be_missing(db, i, t, e) : 0;
+        if (missing != 0)
+                return missing < 0 ? -1 : 0;
         msec due = i->due > t->now + PAUSE_LONG ? i->due : t->now + PAUSE_LONG;
         bool ends = act_ends_the_run(i->kind);
         end->added += known == 0;
@@ -291,30 +326,50 @@ static int find_grant(struct database *db, struct run_grant *g, const struct uui
         return found;
 }
 
-/* A granted run that the projection has not seen may be in its queue. Of a holder of an earlier
+/* A later run, of a retry that was begun and has not ended, is not known. 1; 0; -1. */
+static int retry_is_under_way(struct database *db, const struct run_grant *g, const struct uuid *id,
+                              struct err *e)
+{
+        return rows_exist(db,
+                          "SELECT 1 FROM acts"
+                          " WHERE tenant = ?1 AND id = ?2 AND kind = ?3 AND run > max(?4, ?5)",
+                          DB_VALUES(value_text(g->tenant), value_id(id), value_int(ACT_RETRY),
+                                    value_int(g->run_of), value_int(g->seen)),
+                          e);
+}
+
+/* 1; 0; -1. A run that was granted lately and that the projection has not seen may be in its queue.
+ * An earlier one has ended and its row was deleted, or it never began. Of a holder of an earlier
  * version it is not known which run it is of. */
-static bool later_is_under_way(const struct run_grant *g, int64_t granted)
+static int later_is_under_way(struct database *db, const struct run_grant *g, const struct uuid *id,
+                              const struct granted *last, struct err *e)
 {
         bool seen = g->open && g->seen > g->run_of;
-        bool unseen = granted > g->seen && granted > g->run_of;
-        return g->run_of > 0 && (seen || unseen);
+        bool unseen =
+                last->run > g->seen && last->run > g->run_of && last->at > g->as_of - RUN_UNTOLD;
+        if (g->run_of == 0)
+                return 0;
+        return seen || unseen ? 1 : retry_is_under_way(db, g, id, e);
 }
 
 static int grant_run(struct database *db, void *owner, struct err *e)
 {
         struct run_grant *g = owner;
         const struct uuid id = uuid_of(g->id);
-        int64_t granted = 0;
+        struct granted last;
         int found = find_grant(db, g, &id, e);
         if (found != 0)
                 return found < 0 ? -1 : 0;
-        if (greatest_run(db, g->tenant, &id, &granted, e) != 0)
+        if (last_granted(db, g->tenant, &id, &last, e) != 0)
                 return -1;
-        if (later_is_under_way(g, granted))
+        int later = later_is_under_way(db, g, &id, &last, e);
+        if (later < 0)
+                return -1;
+        if (later == 1)
                 return err_set(e, ERR_CONFLICT,
                                "a later run of the job is under way: wait for its end, then retry"
                                " the job");
-        g->run = 1 + (granted > g->after ? granted : g->after);
+        g->run = 1 + (last.run > g->after ? last.run : g->after);
         return add_run(db, g->tenant, &id, g->run, g->copy, bytes_of(g->holder, sizeof(g->holder)),
                        e);
 }

@@ -21,7 +21,8 @@ struct intent {
         msec run_at;
         int priority;
         int64_t moved;
-        msec due; /* the latest time at which a message of the job may come due */
+        msec due;                 /* the latest time at which a message of the job may come due */
+        char type[JOB_TYPE_SIZE]; /* not stored; "": unknown */
         char by[ACT_BY_SIZE];
         msec at;
 };
@@ -32,11 +33,16 @@ int registry_begin_acts(struct registry *r, struct intent *all, size_t count, wr
                         void *owner, struct err *e) MUST_CHECK;
 
 struct moved_terms {
-        msec now, keep; /* how long a row is kept after its latest due time */
-        bool full;      /* a new row is left out where it may be missing */
+        msec now, keep;             /* how long a row is kept after its latest due time */
+        bool full;                  /* a new row is left out where it may be missing */
+        char crowding[TENANT_SIZE]; /* likewise one of this tenant; "": there is none */
 };
-/* Consumers have the act's mark until its last message has come due. keep: as above. */
-bool moved_may_be_missing(const struct intent *i, msec now, msec keep);
+/* There is room for a new row of the tenant only where it must not be missing. */
+bool moved_is_short(const struct moved_terms *terms, const char *tenant);
+/* 1: consumers have the act's mark until its last message has come due, and no pause that is on
+ * keeps that from them; 0; -1. */
+int registry_moved_may_be_missing(struct registry *r, const struct intent *i,
+                                  const struct moved_terms *terms, struct err *e) MUST_CHECK;
 /* In one write: the moved list, and the intents are deleted. *added: new rows of the list. */
 int registry_end_acts(struct registry *r, const struct intent *all, size_t count,
                       const struct moved_terms *terms, int64_t *added, struct err *e) MUST_CHECK;
@@ -60,6 +66,7 @@ struct run_grant {
         int64_t run_of; /* the one that the holder is of; 0: not told */
         int64_t seen;   /* the greatest run of the projection; 0: none */
         bool open;      /* that one has not ended */
+        msec as_of;     /* the projection knows what was told before */
         /* The one to store with a new run; filled: that of the run. */
         int64_t copy;
         int64_t run; /* filled */

@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 
+#include "status-store/acts/act_job.h"
 #include "status-store/acts/acts.h"
+#include "status-store/registry/registry_rows.h"
 #include "tests/unit/status_rig.h"
 
 #define ID "0190aaaa-0000-7000-8000-000000000001"
@@ -61,6 +63,21 @@ bool __wrap_markers_await(struct markers *m, const char *id, msec deadline)
         (void)id;
         (void)deadline;
         return true;
+}
+
+static unsigned lists_read;
+
+int __wrap_registry_most_moved(struct registry *r, char tenant[TENANT_SIZE], int64_t *rows,
+                               struct err *e);
+int __wrap_registry_most_moved(struct registry *r, char tenant[TENANT_SIZE], int64_t *rows,
+                               struct err *e)
+{
+        (void)r;
+        (void)e;
+        tenant[0] = '\0';
+        *rows = 0;
+        lists_read++;
+        return 0;
 }
 
 struct caller {
@@ -200,11 +217,57 @@ static void an_id_of_several_tenants_needs_a_name(void **state)
         world_close(&w);
 }
 
+static void an_intent_names_the_type(void **state)
+{
+        const struct fixture *f = *state;
+        const struct act cancel = {.kind = ACT_CANCEL, .tenant = "acme", .id = ID};
+        struct err e = {0};
+        struct world w;
+        world_open(&w, f, 4);
+        const struct act_tools tools = {.registry = f->registry, .readers = w.readers};
+        AUTO_ACT_JOB j = {.intent = {.copy = 0}};
+        struct act_plan plan;
+        assert_int_equal(act_job_judge(&tools, &cancel, &j, &plan, &e), 1);
+        assert_int_equal(plan.refusal, ACT_ALLOWED);
+        act_job_intend(&cancel, &plan, &j);
+        assert_int_equal(j.intent.kind, ACT_STOP);
+        assert_string_equal(j.intent.type, rig_job(ID, AT).type);
+        world_close(&w);
+}
+
+/* So a deletion of many, some at a time, does not read it each time. */
+static void the_list_is_read_by_nothing_but_the_look(void **state)
+{
+        const struct fixture *f = *state;
+        struct err e = {0};
+        struct world w;
+        assert_int_equal(
+                registry_rows_change(f->registry,
+                                     "WITH RECURSIVE n(i) AS"
+                                     " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)"
+                                     " INSERT INTO moved(tenant, id, kind, keep)"
+                                     " SELECT 'acme', i, 0, iif(i > 100, 1, ?2) FROM n",
+                                     DB_VALUES(value_int(2 * MOVED_FORGOTTEN_AT_ONCE),
+                                               value_int(clock_wall() + MSEC_DAY)),
+                                     &e),
+                1);
+        world_open(&w, f, 4);
+        lists_read = 0;
+        assert_int_equal(acts_forget_old(w.acts, &e), 1);
+        assert_int_equal(acts_forget_old(w.acts, &e), 0);
+        assert_int_equal(lists_read, 0);
+        assert_int_equal(acts_note_crowding(w.acts, &e), 0);
+        assert_int_equal(lists_read, 1);
+        world_close(&w);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 WITH_REGISTRY(a_tenant_has_half_of_the_places),
                 WITH_REGISTRY(an_id_of_several_tenants_needs_a_name),
+                WITH_REGISTRY(an_intent_names_the_type),
+                WITH_REGISTRY(the_list_is_read_by_nothing_but_the_look),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,55 @@ static void a_full_list_takes_no_new_job(void **state)
         assert_int_equal(end_with(f->registry, &other, &full), 1);
 }
 
+static void change_rows(struct registry *r, const char *sql, const char *key)
+{
+        struct err e = {0};
+        if (registry_rows_change(r, sql, DB_VALUES(value_text(key)), &e) < 0)
+                fail_msg("%s", e.text);
+}
+
+/* A job that waits for a worker is cancelled; its message may wait for longer than its mark. */
+static void a_full_list_takes_what_a_pause_holds(void **state)
+{
+        static const char tenant[] =
+                "INSERT INTO tenants(name, v, paused) VALUES('acme', 1, ?1 = 'on')";
+        static const char type[] = "INSERT INTO pauses(key, v, paused) VALUES(?1, 1, 1)";
+        static const struct {
+                const char *sql, *key, *type;
+                bool held;
+        } rows[] = {
+                {tenant, "on", "noop", true},
+                {tenant, "off", "noop", false},
+                {type, "type:noop", "noop", true},
+                {type, "type:noop", "", true}, /* unknown: an act that was interrupted */
+                {type, "type:noop", "echo", false},
+                {type, "type:acme/noop", "noop", true},
+                {type, "type:acme/noop", "", true},
+                {type, "type:acme-two/noop", "noop", false},
+                {type, "type:acme-two/noop", "", false},
+        };
+        struct registry *r = ((struct fixture *)*state)->registry;
+        const struct moved_terms full = {.now = NOW, .keep = KEEP, .full = true};
+        struct err e = {0};
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct intent it = intent_of(ID, ACT_CANCEL);
+                snprintf(it.type, sizeof(it.type), "%s", rows[i].type);
+                it.due = 0;
+                change_rows(r, rows[i].sql, rows[i].key);
+                AUTO(moved_room) m = moved_room_create(r, 0, KEEP, &e);
+                assert_int_equal(moved_room_refuses(m, &it, NOW, &e), 0);
+                it.kind = ACT_RUN_NOW;
+                assert_int_equal(moved_room_refuses(m, &it, NOW, &e), rows[i].held);
+                it.kind = ACT_CANCEL;
+                assert_int_equal(end_with(r, &it, &full), rows[i].held);
+                change_rows(r, "DELETE FROM moved", NULL);
+                change_rows(r, "DELETE FROM tenants", NULL);
+                change_rows(r, "UPDATE pauses SET paused = 0", NULL);
+                assert_int_equal(end_with(r, &it, &full), 0);
+                change_rows(r, "DELETE FROM pauses", NULL);
+        }
+}
+
 /* A list of 4: one tenant moves 2, all move 4, and what ends a job is never refused. */
 static void room_is_shared_by_tenants(void **state)
 {
@@ -173,8 +222,8 @@ static void room_is_shared_by_tenants(void **state)
         AUTO(moved_room) m = moved_room_create(r, 4, KEEP, &e);
         for (size_t i = 0; i < COUNT(rows); i++) {
                 struct intent it = intent_of(rows[i].id, rows[i].kind);
-                const struct moved_terms terms = {
-                        .now = NOW, .keep = KEEP, .full = moved_room_is_full(m)};
+                struct moved_terms terms;
+                moved_room_terms(m, NOW, &terms);
                 snprintf(it.tenant, sizeof(it.tenant), "%s", rows[i].tenant);
                 it.due = NOW + rows[i].due;
                 assert_int_equal(moved_room_refuses(m, &it, NOW, &e), rows[i].want);
@@ -186,7 +235,33 @@ static void room_is_shared_by_tenants(void **state)
         moved_room_destroy(&m);
         m = moved_room_create(r, 12, KEEP, &e);
         assert_int_equal(moved_room_rows(m), 6);
-        assert_false(moved_room_is_full(m));
+}
+
+/* It cancels jobs that are due, after it has half of a list of 4. */
+static void a_tenant_cannot_fill_the_list(void **state)
+{
+        struct registry *r = ((struct fixture *)*state)->registry;
+        static const struct {
+                const char *tenant, *id;
+                msec due;
+                int64_t added;
+        } rows[] = {
+                {"acme", ID, 0, 1},       {"acme", OTHER, 0, 1}, {"acme", THIRD, 0, 0},
+                {"acme", THIRD, KEEP, 1}, {"other", ID, 0, 1},   {"other", OTHER, 0, 0},
+        };
+        struct err e = {0};
+        AUTO(moved_room) m = moved_room_create(r, 4, KEEP, &e);
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct intent it = intent_of(rows[i].id, ACT_CANCEL);
+                struct moved_terms terms;
+                snprintf(it.tenant, sizeof(it.tenant), "%s", rows[i].tenant);
+                it.due = rows[i].due > 0 ? NOW + rows[i].due : 0;
+                moved_room_terms(m, NOW, &terms);
+                int64_t added = end_with(r, &it, &terms);
+                assert_int_equal(added, rows[i].added);
+                moved_room_add(m, added);
+                assert_int_equal(moved_room_look(m, &e), 0);
+        }
 }
 
 static int64_t forget(struct registry *r, msec now)
@@ -261,16 +336,24 @@ static void a_holder_is_granted_the_same_run_again(void **state)
 /* A letter of run 1, while run 2 was granted to a retry. */
 static void no_run_is_granted_while_a_later_one_is_under_way(void **state)
 {
+        static const msec late = 2 * (msec)MSEC_HOUR;
         static const struct {
                 int64_t run_of, seen;
-                bool open, granted;
+                bool open, dropped; /* dropped: the retry cannot be done any more */
+                msec since;         /* the projection knows all of so long after the grant */
+                bool granted;
         } cases[] = {
-                {1, 1, false, false}, /* it is in its queue */
-                {1, 2, true, false},  /* it runs */
-                {1, 2, false, true},  /* it has ended */
-                {2, 2, false, true},  /* the letter is of it */
-                {2, 1, true, true},   /* likewise, and the projection is behind */
-                {0, 2, true, true},   /* a holder of an earlier version */
+                {1, 1, false, false, 0, false},    /* it is in its queue */
+                {1, 1, false, false, late, false}, /* likewise: the broker was away */
+                {1, 0, false, false, late, false}, {1, 2, true, false, late, false}, /* it runs */
+                {1, 2, false, false, 0, true},     /* it has ended */
+                {2, 2, false, false, 0, true},     /* the letter is of it */
+                {2, 1, true, false, 0, true},      /* likewise, and the projection is behind */
+                {0, 2, true, false, 0, true},      /* a holder of an earlier version */
+                {1, 0, false, true, 0, false},     /* it may not be told yet */
+                {1, 0, false, true, -late, false}, /* the projection is behind */
+                {1, 0, false, true, late, true},   /* it has ended, and its row was deleted */
+                {1, 1, false, true, late, true},   /* it never began */
         };
         struct fixture *f = *state;
         struct intent retry = intent_of(ID, ACT_RETRY);
@@ -283,9 +366,12 @@ static void no_run_is_granted_while_a_later_one_is_under_way(void **state)
                                       .run_of = cases[i].run_of,
                                       .seen = cases[i].seen,
                                       .open = cases[i].open,
+                                      .as_of = clock_wall() + cases[i].since,
                                       .copy = 11,
                                       .id = ID};
                 memset(g.holder, (int)i + 1, sizeof(g.holder));
+                if (cases[i].dropped)
+                        assert_int_equal(registry_drop_act(f->registry, &retry, &e), 0);
                 int done = registry_grant_run(f->registry, &g, &e);
                 assert_int_equal(done, cases[i].granted ? 0 : -1);
                 assert_int_equal(e.code, cases[i].granted ? ERR_NONE : ERR_CONFLICT);
@@ -415,7 +501,9 @@ int main(void)
                 WITH_REGISTRY(an_act_that_cannot_be_done_is_dropped),
                 WITH_REGISTRY(the_list_says_what_is_over),
                 WITH_REGISTRY(a_full_list_takes_no_new_job),
+                WITH_REGISTRY(a_full_list_takes_what_a_pause_holds),
                 WITH_REGISTRY(room_is_shared_by_tenants),
+                WITH_REGISTRY(a_tenant_cannot_fill_the_list),
                 WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
                 WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
                 WITH_REGISTRY(a_holder_is_granted_the_same_run_again),
