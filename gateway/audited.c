@@ -252,6 +252,16 @@ static void read_logout(struct gateway *g, struct http_request *r, struct facts 
                 set_caller(f, caller.key, caller.tenant);
 }
 
+/* Who fails needs no more than the id of a key, which is no secret: all failures have one rate. No
+ * tenant has the name of its bucket. */
+static bool take_failures_turn(struct gateway *g)
+{
+        static const struct tenant_record failures = {
+                .name = "*", .rate_count = 6, .rate_per = MSEC_MINUTE, .burst = 60};
+
+        return limiter_take(g->acts_limiter, &failures, clock_mono(), BUCKET_TAKE).granted;
+}
+
 /* One that nobody was let in by, and that names no key that there is, or came too soon after
  * another, says nothing. Of a key that logs in faster than it may act, some are enough. */
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
@@ -270,8 +280,10 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
         int status = http_status(r);
         if ((f.by[0] == '\0' && f.target[0] == '\0') || (status >= 400 && status != 401))
                 return;
-        if (f.by[0] != '\0' && !take_turn(g, f.key_tenant).granted)
+        if (f.by[0] != '\0' ? !take_turn(g, f.key_tenant).granted : !take_failures_turn(g)) {
+                audit_skip(g->audit);
                 return;
+        }
         set_tenant(r, &f);
         if (f.target[0] == '\0')
                 set_target(r, &f);

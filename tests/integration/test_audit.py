@@ -269,6 +269,26 @@ def test_logout(warren):
     assert len(acts(warren.admin, what="session.end", by=key_id(api))) == 1
 
 
+def test_failed_logins_have_a_rate(warren):
+    """Whoever knows the id of a key cannot fill the audit, from however many addresses."""
+    warren.tenant("acme")
+    known = new_key(warren, "acme", "read")
+    gateway = warren.add_gateway()
+    api = Api(f"http://127.0.0.1:{gateway.port}", known.key)
+    until(lambda: api.request("GET", "/jobs?limit=1").status_code == 200, 30, "the key is known")
+    nobody = Api(api.url, None)
+    wrong = {"key": known.key[:-1] + ("a" if known.key[-1] != "a" else "b")}
+    for n in range(70):
+        answer = nobody.request("POST", "/session", json=wrong, headers={"X-Forwarded-For": f"192.0.2.{n}"})
+        assert answer.status_code == 401
+    dropped = gateway.metrics().sum("warren_audit_dropped_total", reason="rate")
+    assert 1 <= dropped <= 10 and "logins are not recorded" in gateway.log()
+    assert nobody.request("POST", "/session", json={"key": known.key}).status_code == 201  # has a rate of its own
+    until(lambda: len(acts(warren.admin, what="session.begin", by=key_id(known))) == 1, 30, "the login")
+    failed = acts(warren.admin, what="session.begin", target=f"key/{key_id(known)}", limit=500)
+    assert len(failed) == 70 - dropped
+
+
 def test_acts_have_a_rate(warren):
     """One tenant cannot fill the audit, and does not take the turns of others."""
     warren.tenant("hasty")
