@@ -284,7 +284,7 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
                 audit_skip(g->audit);
                 return;
         }
-        set_tenant(r, &f);
+        memcpy(f.tenant, f.key_tenant, sizeof(f.tenant));
         if (f.target[0] == '\0')
                 set_target(r, &f);
         write_act(g, r, &f, &act, &line);

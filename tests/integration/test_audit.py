@@ -232,6 +232,17 @@ def test_an_act_on_another_tenant_is_the_callers(warren):
     act = one_act(warren.admin, what="tenant.pause", by=key_id(operator))
     assert act["tenant"] == "acme" and act["target"] == "tenant/other"
     assert acts(victim, what="tenant.pause") == []
+    wrong = operator.key[:-1] + ("a" if operator.key[-1] != "a" else "b")
+    for key in (wrong, operator.key):
+        answer = warren.anonymous().request("POST", "/session?tenant=other", json={"key": key})
+        assert answer.status_code == 400
+        assert warren.anonymous().request("POST", "/session", json={"key": key}).status_code in (201, 401)
+    assert operator.request("GET", "/session?tenant=other").status_code == 400
+    assert operator.request("DELETE", "/session?tenant=other", headers={"X-Warren": "1"}).status_code == 400
+    assert one_act(warren.admin, what="session.begin", by=key_id(operator))["tenant"] == "acme"
+    failed = one_act(warren.admin, what="session.begin", target=f"key/{key_id(operator)}")
+    assert (failed["status"], failed["tenant"]) == (401, "acme")  # whose key it is, the primary knows
+    assert acts(victim, what="session.*") == []
 
 
 def test_login(warren):
@@ -240,12 +251,12 @@ def test_login(warren):
     first = warren.anonymous().request("POST", "/session", json={"key": key})
     if first.status_code == 501:
         pytest.skip("this version has no sessions")
-    assert one_act(warren.admin, what="session.begin")["by"] == f"key {key_id(warren.admin)}"
+    assert one_act(warren.admin, what="session.begin", by=key_id(warren.admin))["status"] == 201
     wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert warren.anonymous().request("POST", "/session", json={"key": wrong}).status_code == 401
-    failed = until(lambda: [a for a in acts(warren.admin, what="session.begin") if a["status"] == 401], 30, "it")
-    assert failed[0]["target"] == f"key/{key_id(warren.admin)}" and failed[0]["detail"] is None
-    assert failed[0]["by"] is None and failed[0]["key_name"] is None  # it was somebody else
+    failed = one_act(warren.admin, what="session.begin", target=f"key/{key_id(warren.admin)}")
+    assert failed["status"] == 401 and failed["detail"] is None
+    assert failed["by"] is None and failed["key_name"] is None  # it was somebody else
     count = len(acts(warren.admin, what="session.begin"))
     unknown = key.replace(key_id(warren.admin), "zzzzzzzz")
     for nobodys in ("nonsense", unknown):
