@@ -121,6 +121,23 @@ def test_admin_key_rotates_and_the_last_one_stays(primary):
     assert [k["id"] for k in admin_keys(primary)] == [new["id"]]
 
 
+@pytest.mark.parametrize("rotates", [False, True])
+def test_a_key_is_told_though_its_record_waits(primary, rotates):
+    """The broker fails between the commit and the publish: the answer has the only copy of the secret."""
+    old, told = make(primary), primary.program.log().count("record is published later")
+    with primary.broker.pika(primary.vhost) as connection:
+        channel = connection.channel()
+        channel.queue_unbind("control", "control", "")
+        try:
+            key = rotate(primary, old["id"]) if rotates else make(primary)
+        finally:
+            channel.queue_bind("control", "control", "")
+    assert key["key"].startswith(f"wk_{key['id']}_")
+    assert primary.program.log().count("record is published later") == told + 1
+    until(lambda: latest(primary, "apikey", key["id"]), 30, "its record")
+    until(lambda: primary.program.is_ready(), 30, "it may change keys again")
+
+
 def test_delete(primary):
     key = make(primary)
     assert primary.request("DELETE", f"/keys/{key['id']}").status_code == 204
