@@ -168,6 +168,18 @@ def test_the_primary_decides_on_a_forget(callers, services, job, status, letter,
     check_problem(callers["acme"].delete(f"/api/v1/jobs/{ID}?letter=archived"), 400)
 
 
+def test_an_unknown_job_is_forgotten_of_a_named_tenant(callers, services, job):
+    """Its letters may be those of several tenants."""
+    job(None, None, (404, {"status": 404}))
+    before = [len(calls_of(service, "DELETE")) for service in services]
+    for query in ("", "?tenant=*"):
+        refused = check_problem(callers["admin"].delete(f"/api/v1/jobs/{ID}{query}"), 409, words="?tenant=")
+        assert refused["type"] == "urn:warren:problem:tenant-needed"
+    assert [len(calls_of(service, "DELETE")) for service in services] == before
+    assert callers["admin"].delete(f"/api/v1/jobs/{ID}?tenant=acme").status_code == 404
+    assert calls_of(services[DLX], "DELETE")[before[DLX]:] == [(f"/internal/v1/dlq/jobs/{ID}", "tenant=acme")]
+
+
 def test_a_retry_has_no_members(callers, services, job):
     job("dead", 2)
     before = len(services[DLX].asked)
