@@ -104,6 +104,14 @@ def test_bad_wait(callers, wait):
     check_problem(callers["acme"].get(f"/api/v1/jobs/{ID}?wait={wait}"), 400, words="wait")
 
 
+@pytest.mark.parametrize("query", ["mask=a", "one=true", "one=", "wait=1s&one=x"])
+def test_internal_parameters(callers, services, query):
+    before = len(services[STATUS].asked)
+    for caller in callers.values():
+        check_problem(caller.get(f"/api/v1/jobs/{ID}?{query}"), 400, words="is not known here")
+    assert len(services[STATUS].asked) == before
+
+
 def test_answers_pass(callers, services):
     path = f"/internal/v1/jobs/{ID}"
     problem = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such job",
