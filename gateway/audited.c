@@ -168,6 +168,7 @@ static void refuse(struct gateway *g, struct http_request *r, const struct audit
 {
         LOG_WARN("an administrative act is refused: it could not be recorded",
                  log_text("act", act->what), log_text("by", act->by), log_err(e));
+        metric_increment(g->meters.acts_refused, 1, "unrecorded");
         if (e->code == ERR_TIMEOUT)
                 tell_end(g, act, 503, NULL);
         http_problem(r, 503, "nothing was done, because it could not be recorded: %s", e->text);
@@ -206,6 +207,7 @@ static bool may_act(struct gateway *g, struct http_request *r)
 
         if (a.granted)
                 return true;
+        metric_increment(g->meters.acts_refused, 1, "rate");
         http_add_header(r, "Retry-After", "%" PRId64, (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
         http_problem(r, 429, "too many administrative acts of %s (setting acts_rate)",
                      tenant[0] != '\0' ? tenant : "admin keys");

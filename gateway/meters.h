@@ -11,6 +11,7 @@ struct meters {
         struct metric *submitted;     /* labels: tenant, type, priority */
         struct metric *refused;       /* label: reason */
         struct metric *rate_refused;  /* label: tenant */
+        struct metric *acts_refused;  /* label: reason */
         struct metric *audit_dropped; /* label: reason */
         struct metric *told_late;
         struct metric *dry_runs;

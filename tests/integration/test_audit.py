@@ -311,6 +311,7 @@ def test_acts_have_a_rate(warren):
     refused = [answer for answer in answers if answer.status_code == 429]
     assert [answer.status_code for answer in answers[:4]] == [404] * 4 and refused
     assert refused[0].headers["Retry-After"] == "1" and "acts_rate" in refused[0].json()["detail"]
+    assert gateway.metrics().sum("warren_act_requests_refused_total", reason="rate") == len(refused)
     admin = Api(hasty.url, warren.admin.key)
     assert admin.request("POST", "/tenants/hasty/resume", json={}).status_code == 202
     one_act(warren.admin, what="tenant.resume", tenant="hasty")
