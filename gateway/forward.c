@@ -277,6 +277,8 @@ void forward_audit(void *owner, struct http_request *r)
 {
         struct forwarding to = to_status_store(owner);
 
+        if (!is_absent(r, "view"))
+                return;
         if (access_caller(r)->tenant[0] != '\0')
                 to.more = "&view=tenant";
         forward(r, &to);

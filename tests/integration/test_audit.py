@@ -193,7 +193,7 @@ def test_filters_and_pages(warren):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "cursor=x", "after=x", "unknown=1", "by=",
-                                   "view=all"])
+                                   "view=all", "view=tenant&tenant=acme"])
 def test_bad_queries(warren, query):
     assert warren.admin.request("GET", f"/audit?{query}").status_code == 400
 
