@@ -44,6 +44,8 @@ struct audit {
         unsigned callers;          /* of audit_begin */
         uint64_t added, confirmed; /* lines since the start: they are confirmed in their order */
         uint64_t dropped;          /* records, since lines were confirmed last */
+        uint64_t skipped;          /* logins, since that was logged last */
+        msec skipped_logged_at;    /* 0: never */
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -231,6 +233,8 @@ static void add_within(struct audit *a, struct bytes lines, size_t most)
         if (fits)
                 (void)add_locked(a, lines);
         pthread_mutex_unlock(&a->mutex);
+        if (!fits)
+                metric_increment(a->config.meters->audit_dropped, 1, "full");
         if (logs)
                 LOG_WARN("records of administrative acts are dropped: too many wait for the event "
                          "stream");
@@ -245,6 +249,25 @@ void audit_end(struct audit *a, struct bytes line)
 void audit_note(struct audit *a, struct bytes lines)
 {
         add_within(a, lines, NOTES_BYTES);
+}
+
+void audit_skip(struct audit *a)
+{
+        const msec now = clock_mono();
+        uint64_t skipped = 0;
+
+        metric_increment(a->config.meters->audit_dropped, 1, "rate");
+        pthread_mutex_lock(&a->mutex);
+        a->skipped++;
+        if (a->skipped_logged_at == 0 || now - a->skipped_logged_at >= MSEC_MINUTE) {
+                skipped = a->skipped;
+                a->skipped = 0;
+                a->skipped_logged_at = now;
+        }
+        pthread_mutex_unlock(&a->mutex);
+        if (skipped > 0)
+                LOG_WARN("logins are not recorded: too many come at once",
+                         log_int("logins", (int64_t)skipped));
 }
 
 void audit_drain(struct audit *a, msec limit, audit_drained_fn *done, void *owner)

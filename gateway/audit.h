@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "common/amqp/link.h"
+#include "gateway/meters.h"
 
 struct audit;
 
@@ -18,10 +19,11 @@ enum {
 };
 
 struct audit_config {
-        struct link *link;    /* feeds stream `events`; borrowed */
-        const char *app_id;   /* of the messages; borrowed */
-        msec timeout;         /* of audit_begin */
-        unsigned waiting_max; /* callers of audit_begin at once */
+        struct link *link;     /* feeds stream `events`; borrowed */
+        const char *app_id;    /* of the messages; borrowed */
+        msec timeout;          /* of audit_begin */
+        unsigned waiting_max;  /* callers of audit_begin at once */
+        struct meters *meters; /* borrowed */
 };
 
 struct audit *audit_create(const struct audit_config *c, uv_loop_t *loop, struct err *e) MUST_CHECK;
@@ -36,11 +38,14 @@ void audit_destroy(struct audit **a);
  * get the line all the same. ERR_UNAVAILABLE, ERR_FULL (1 MiB or too many callers wait): it does
  * not. */
 int audit_begin(struct audit *a, struct bytes line, struct err *e) MUST_CHECK;
-/* Does not wait. Dropped when 1 MiB waits, which is logged. */
+/* Does not wait. Dropped when 1 MiB waits, which is counted and logged. */
 void audit_end(struct audit *a, struct bytes line);
 /* Both lines of a login or a logout, in one. Does not wait. Dropped when 256 KiB waits, so that it
- * leaves room for acts, and for the ends of those that have begun; which is logged. */
+ * leaves room for acts, and for the ends of those that have begun; which is counted and logged. */
 void audit_note(struct audit *a, struct bytes lines);
+/* A login or a logout is not recorded, because it came too soon after others: counts it, and logs
+ * their number once a minute at most. */
+void audit_skip(struct audit *a);
 
 /* After the last of both calls: calls done once, when the stream has all lines or after `limit` ms.
  * Loop's thread. */

@@ -168,6 +168,7 @@ static void refuse(struct gateway *g, struct http_request *r, const struct audit
 {
         LOG_WARN("an administrative act is refused: it could not be recorded",
                  log_text("act", act->what), log_text("by", act->by), log_err(e));
+        metric_increment(g->meters.acts_refused, 1, "unrecorded");
         if (e->code == ERR_TIMEOUT)
                 tell_end(g, act, 503, NULL);
         http_problem(r, 503, "nothing was done, because it could not be recorded: %s", e->text);
@@ -206,6 +207,7 @@ static bool may_act(struct gateway *g, struct http_request *r)
 
         if (a.granted)
                 return true;
+        metric_increment(g->meters.acts_refused, 1, "rate");
         http_add_header(r, "Retry-After", "%" PRId64, (a.retry + MSEC_SECOND - 1) / MSEC_SECOND);
         http_problem(r, 429, "too many administrative acts of %s (setting acts_rate)",
                      tenant[0] != '\0' ? tenant : "admin keys");
@@ -252,6 +254,16 @@ static void read_logout(struct gateway *g, struct http_request *r, struct facts 
                 set_caller(f, caller.key, caller.tenant);
 }
 
+/* Who fails needs no more than the id of a key, which is no secret: all failures have one rate. No
+ * tenant has the name of its bucket. */
+static bool take_failures_turn(struct gateway *g)
+{
+        static const struct tenant_record failures = {
+                .name = "*", .rate_count = 6, .rate_per = MSEC_MINUTE, .burst = 60};
+
+        return limiter_take(g->acts_limiter, &failures, clock_mono(), BUCKET_TAKE).granted;
+}
+
 /* One that nobody was let in by, and that names no key that there is, or came too soon after
  * another, says nothing. Of a key that logs in faster than it may act, some are enough. */
 static void handle_login(struct gateway *g, struct http_request *r, const char *what,
@@ -270,9 +282,11 @@ static void handle_login(struct gateway *g, struct http_request *r, const char *
         int status = http_status(r);
         if ((f.by[0] == '\0' && f.target[0] == '\0') || (status >= 400 && status != 401))
                 return;
-        if (f.by[0] != '\0' && !take_turn(g, f.key_tenant).granted)
+        if (f.by[0] != '\0' ? !take_turn(g, f.key_tenant).granted : !take_failures_turn(g)) {
+                audit_skip(g->audit);
                 return;
-        set_tenant(r, &f);
+        }
+        memcpy(f.tenant, f.key_tenant, sizeof(f.tenant));
         if (f.target[0] == '\0')
                 set_target(r, &f);
         write_act(g, r, &f, &act, &line);

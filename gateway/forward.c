@@ -219,14 +219,21 @@ static void add_mask(const struct http_request *r, const struct mask_words *mask
         }
 }
 
+/* A parameter of the internal paths alone. False: the client gave it; answered. */
+static bool is_absent(struct http_request *r, const char *name)
+{
+        if (http_query(r, name) == NULL)
+                return true;
+        http_problem(r, 400, "the query parameter \"%s\" is not known here", name);
+        return false;
+}
+
 static void forward(struct http_request *r, const struct forwarding *to)
 {
         AUTO_BUFFER path = {0};
 
-        if (http_query(r, "mask") != NULL) {
-                http_problem(r, 400, "the query parameter \"mask\" is not known here");
+        if (!is_absent(r, "mask"))
                 return;
-        }
         if (!write_path(r, &path)) {
                 http_problem(r, 404, "there is nothing with that id or name");
                 return;
@@ -270,6 +277,8 @@ void forward_audit(void *owner, struct http_request *r)
 {
         struct forwarding to = to_status_store(owner);
 
+        if (!is_absent(r, "view"))
+                return;
         if (access_caller(r)->tenant[0] != '\0')
                 to.more = "&view=tenant";
         forward(r, &to);
@@ -293,6 +302,8 @@ void forward_job(void *owner, struct http_request *r)
         struct err e = {0};
         msec wait = 0;
 
+        if (!is_absent(r, "one"))
+                return;
         if (text == NULL) {
                 forward(r, &to);
                 return;

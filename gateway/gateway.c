@@ -184,7 +184,8 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
         const struct audit_config audit = {.link = g->packs.link,
                                            .app_id = g->name,
                                            .timeout = s->confirm_timeout,
-                                           .waiting_max = (unsigned)s->threads / 2};
+                                           .waiting_max = (unsigned)s->threads / 2,
+                                           .meters = &g->meters};
         g->audit = audit_create(&audit, service_loop(g->service), e);
         return g->audit != NULL ? 0 : -1;
 }

@@ -10,6 +10,7 @@
 
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
+#include "common/http/problem.h"
 #include "gateway/forward.h"
 
 static const char store[] = "status-store";
@@ -225,6 +226,20 @@ static bool forget_letters(const struct asked *a)
         return false;
 }
 
+/* Of a job that is unknown nobody knows the tenant: the letters of this id may be those of several.
+ * False: answered. */
+static bool check_tenant(const struct asked *a)
+{
+        if (strcmp(a->tenant, "*") != 0)
+                return true;
+        http_problem_of(a->request,
+                        &(struct problem){.status = 409,
+                                          .type = "urn:warren:problem:tenant-needed",
+                                          .detail = "no job of this id is known. To delete its "
+                                                    "dead letters, name the tenant: ?tenant="});
+        return false;
+}
+
 /* The primary decides, and the letters go when it has forgotten the job, or knows none: what fails
  * then is repeated by the caller, and the repeat deletes them. A letter that is not archived yet
  * would stay, so the primary is told when it is. */
@@ -235,7 +250,8 @@ void job_forget(void *owner, struct http_request *r)
         struct known_letter letter = {.run = 0};
         AUTO_BUFFER path = {0};
         AUTO_REPLY reply = {0};
-        if (!http_query_only(r, allowed) || !read_asked(owner, r, &a) || !read_job(&a, &job))
+        if (!http_query_only(r, allowed) || !read_asked(owner, r, &a) || !read_job(&a, &job) ||
+            !check_tenant(&a))
                 return;
         if (strcmp(job.status, "dead") == 0 && !find_letter(&a, &letter))
                 return;

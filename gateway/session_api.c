@@ -15,6 +15,7 @@
 #include "gateway/session_cookie.h"
 
 enum { BODY_DEPTH = 4 };
+static const char *const no_parameters[] = {NULL};
 /* A session older than this gets a new cookie when it is asked for. */
 #define RENEW_AFTER ((msec)MSEC_HOUR)
 
@@ -94,7 +95,7 @@ void session_begin(void *owner, struct http_request *r)
         char address[ORIGIN_SIZE];
         char network[ORIGIN_SIZE];
 
-        if (!access_is_ready(g, r) || !read_login(r, &login))
+        if (!http_query_only(r, no_parameters) || !access_is_ready(g, r) || !read_login(r, &login))
                 return;
         (void)origin_address(g->settings->trusted_proxies, r, address);
         origin_network(address, network);
@@ -118,7 +119,8 @@ void session_get(void *owner, struct http_request *r)
         struct caller caller = {0};
         struct key_record record;
 
-        if (!access_is_ready(g, r) || !access_answer(g, r, access_of(g, r, 0, &caller)))
+        if (!http_query_only(r, no_parameters) || !access_is_ready(g, r) ||
+            !access_answer(g, r, access_of(g, r, 0, &caller)))
                 return;
         msec ends = caller.session_ends;
         bool is_known = control_key(g->control, caller.key, &record);
@@ -134,6 +136,8 @@ void session_end(void *owner, struct http_request *r)
 {
         struct gateway *g = owner;
 
+        if (!http_query_only(r, no_parameters))
+                return;
         if (!access_is_own_page(r)) {
                 (void)access_answer(g, r, ACCESS_CROSS_SITE);
                 return;

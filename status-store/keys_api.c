@@ -20,6 +20,16 @@ static void answer_made(struct http_request *r, const struct key *key, const cha
         http_answer_json(r, 201, answer);
 }
 
+/* What was committed stays: the provisioning thread publishes later what cannot be published now.
+ * tenant NULL: of all. */
+static void publish_keys(struct api *a, const char *id, const char *tenant)
+{
+        struct err later = {0};
+        if (api_can_change(a, &later) != 0 ||
+            provisioning_apply_keys(a->provisioning, tenant, &later) != 0)
+                LOG_WARN("a key's record is published later", log_text("key", id), log_err(&later));
+}
+
 static bool body_may_be_read(struct http_request *r)
 {
         return http_body(r).length == 0 || http_body_is_json(r);
@@ -41,29 +51,26 @@ void tenant_keys_create(void *owner, struct http_request *r)
                 return;
         }
         memcpy(key.record.tenant, t.record.name, sizeof(key.record.tenant));
-        if (registry_add_key(a->registry, &key, text, &why) != 0 ||
-            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0)
+        if (registry_add_key(a->registry, &key, text, &why) != 0) {
                 http_problem_err(r, &why);
-        else
-                answer_made(r, &key, text);
+                return;
+        }
+        publish_keys(a, key.record.id, t.record.name);
+        answer_made(r, &key, text);
 }
 
 /* Revokes the key of the path. tenant NULL: whosever it is. Needs no broker: without one the
- * gateways are told by keys_used, and the provisioning thread publishes the record later. */
+ * gateways are told by keys_used. */
 static void revoke_key(struct api *a, struct http_request *r, const char *tenant)
 {
         const char *id = http_param(r, "id");
         struct err why = {0};
-        struct err later = {0};
         if (registry_revoke_key(a->registry, tenant, id, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
         key_uses_changed(a->key_uses, id);
-        if (api_can_change(a, &later) != 0 ||
-            provisioning_apply_keys(a->provisioning, tenant, &later) != 0)
-                LOG_WARN("a revoked key's record is published later", log_text("key", id),
-                         log_err(&later));
+        publish_keys(a, id, tenant);
         http_answer_empty(r, 204);
 }
 
@@ -99,22 +106,13 @@ void keys_list(void *owner, struct http_request *r)
         }
 }
 
-/* The new key's tenant decides which records are published; an admin key belongs to none. */
-static int rotate(struct api *a, const char *id, msec overlap, struct key *out,
-                  char text[KEY_TEXT_SIZE], struct err *e)
-{
-        const char *tenant = out->record.tenant;
-        if (registry_rotate_key(a->registry, id, overlap, out, text, e) != 0)
-                return -1;
-        key_uses_changed(a->key_uses, id);
-        return provisioning_apply_keys(a->provisioning, tenant[0] != '\0' ? tenant : NULL, e);
-}
-
 void keys_rotate(void *owner, struct http_request *r)
 {
         struct api *a = owner;
         struct key_rotation want;
         struct key key = {0};
+        const char *id = http_param(r, "id");
+        const char *tenant = key.record.tenant;
         struct scan_fault fault = {0};
         struct err why = {0};
         char text[KEY_TEXT_SIZE];
@@ -126,10 +124,13 @@ void keys_rotate(void *owner, struct http_request *r)
                 return;
         }
         key.record.expires = want.expires;
-        if (rotate(a, http_param(r, "id"), want.overlap, &key, text, &why) == 0)
-                answer_made(r, &key, text);
-        else
+        if (registry_rotate_key(a->registry, id, want.overlap, &key, text, &why) != 0) {
                 http_problem_err(r, &why);
+                return;
+        }
+        key_uses_changed(a->key_uses, id);
+        publish_keys(a, id, tenant[0] != '\0' ? tenant : NULL); /* an admin key belongs to none */
+        answer_made(r, &key, text);
 }
 
 void keys_delete(void *owner, struct http_request *r)

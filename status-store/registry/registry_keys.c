@@ -105,16 +105,21 @@ struct revocation {
         const char *id;
 };
 
+/* One that ends sooner, as the old one of a rotation, is no other. */
 static int refuse_last_admin_key(struct database *db, const struct key *k, msec now, struct err *e)
 {
         if (k->record.tenant[0] != '\0' || key_state(&k->record, now) != KEY_ACTIVE)
                 return 0;
-        int others = rows_exist(db,
-                                "SELECT 1 FROM keys WHERE tenant = '' AND id <> ?1"
-                                " AND" CAN_BE_USED("?2") " LIMIT 1",
-                                DB_VALUES(value_text(k->record.id), value_int(now)), e);
+        int others = rows_exist(
+                db,
+                "SELECT 1 FROM keys WHERE tenant = '' AND id <> ?1"
+                " AND" CAN_BE_USED("?2") " AND (expires = 0 OR expires >= ?3 AND ?3 > 0) LIMIT 1",
+                DB_VALUES(value_text(k->record.id), value_int(now), value_int(k->record.expires)),
+                e);
         if (others == 0)
-                return err_set(e, ERR_CONFLICT, "key %s is the last admin key", k->record.id);
+                return err_set(e, ERR_CONFLICT,
+                               "key %s is the last admin key: no other lasts as long",
+                               k->record.id);
         return others < 0 ? -1 : 0;
 }
 

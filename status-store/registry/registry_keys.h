@@ -34,7 +34,7 @@ struct key {
 int registry_add_key(struct registry *r, struct key *k, char text[KEY_TEXT_SIZE],
                      struct err *e) MUST_CHECK;
 /* tenant NULL: of any tenant, or of none. ERR_NOT_FOUND: the tenant has no such key, or it is
- * revoked; ERR_CONFLICT: it is the last admin key that can be used. */
+ * revoked; ERR_CONFLICT: it is the last admin key: none that lasts as long can be used. */
 int registry_revoke_key(struct registry *r, const char *tenant, const char *id,
                         struct err *e) MUST_CHECK;
 /* Makes a key with the tenant, scopes and name of another one, which expires `overlap` ms from now,

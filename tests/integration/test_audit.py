@@ -193,7 +193,7 @@ def test_filters_and_pages(warren):
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "cursor=x", "after=x", "unknown=1", "by=",
-                                   "view=all"])
+                                   "view=all", "view=tenant&tenant=acme"])
 def test_bad_queries(warren, query):
     assert warren.admin.request("GET", f"/audit?{query}").status_code == 400
 
@@ -232,6 +232,17 @@ def test_an_act_on_another_tenant_is_the_callers(warren):
     act = one_act(warren.admin, what="tenant.pause", by=key_id(operator))
     assert act["tenant"] == "acme" and act["target"] == "tenant/other"
     assert acts(victim, what="tenant.pause") == []
+    wrong = operator.key[:-1] + ("a" if operator.key[-1] != "a" else "b")
+    for key in (wrong, operator.key):
+        answer = warren.anonymous().request("POST", "/session?tenant=other", json={"key": key})
+        assert answer.status_code == 400
+        assert warren.anonymous().request("POST", "/session", json={"key": key}).status_code in (201, 401)
+    assert operator.request("GET", "/session?tenant=other").status_code == 400
+    assert operator.request("DELETE", "/session?tenant=other", headers={"X-Warren": "1"}).status_code == 400
+    assert one_act(warren.admin, what="session.begin", by=key_id(operator))["tenant"] == "acme"
+    failed = one_act(warren.admin, what="session.begin", target=f"key/{key_id(operator)}")
+    assert (failed["status"], failed["tenant"]) == (401, "acme")  # whose key it is, the primary knows
+    assert acts(victim, what="session.*") == []
 
 
 def test_login(warren):
@@ -240,12 +251,12 @@ def test_login(warren):
     first = warren.anonymous().request("POST", "/session", json={"key": key})
     if first.status_code == 501:
         pytest.skip("this version has no sessions")
-    assert one_act(warren.admin, what="session.begin")["by"] == f"key {key_id(warren.admin)}"
+    assert one_act(warren.admin, what="session.begin", by=key_id(warren.admin))["status"] == 201
     wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert warren.anonymous().request("POST", "/session", json={"key": wrong}).status_code == 401
-    failed = until(lambda: [a for a in acts(warren.admin, what="session.begin") if a["status"] == 401], 30, "it")
-    assert failed[0]["target"] == f"key/{key_id(warren.admin)}" and failed[0]["detail"] is None
-    assert failed[0]["by"] is None and failed[0]["key_name"] is None  # it was somebody else
+    failed = one_act(warren.admin, what="session.begin", target=f"key/{key_id(warren.admin)}")
+    assert failed["status"] == 401 and failed["detail"] is None
+    assert failed["by"] is None and failed["key_name"] is None  # it was somebody else
     count = len(acts(warren.admin, what="session.begin"))
     unknown = key.replace(key_id(warren.admin), "zzzzzzzz")
     for nobodys in ("nonsense", unknown):
@@ -269,6 +280,26 @@ def test_logout(warren):
     assert len(acts(warren.admin, what="session.end", by=key_id(api))) == 1
 
 
+def test_failed_logins_have_a_rate(warren):
+    """Whoever knows the id of a key cannot fill the audit, from however many addresses."""
+    warren.tenant("acme")
+    known = new_key(warren, "acme", "read")
+    gateway = warren.add_gateway()
+    api = Api(f"http://127.0.0.1:{gateway.port}", known.key)
+    until(lambda: api.request("GET", "/jobs?limit=1").status_code == 200, 30, "the key is known")
+    nobody = Api(api.url, None)
+    wrong = {"key": known.key[:-1] + ("a" if known.key[-1] != "a" else "b")}
+    for n in range(70):
+        answer = nobody.request("POST", "/session", json=wrong, headers={"X-Forwarded-For": f"192.0.2.{n}"})
+        assert answer.status_code == 401
+    dropped = gateway.metrics().sum("warren_audit_dropped_total", reason="rate")
+    assert 1 <= dropped <= 10 and "logins are not recorded" in gateway.log()
+    assert nobody.request("POST", "/session", json={"key": known.key}).status_code == 201  # has a rate of its own
+    until(lambda: len(acts(warren.admin, what="session.begin", by=key_id(known))) == 1, 30, "the login")
+    failed = acts(warren.admin, what="session.begin", target=f"key/{key_id(known)}", limit=500)
+    assert len(failed) == 70 - dropped
+
+
 def test_acts_have_a_rate(warren):
     """One tenant cannot fill the audit, and does not take the turns of others."""
     warren.tenant("hasty")
@@ -280,6 +311,7 @@ def test_acts_have_a_rate(warren):
     refused = [answer for answer in answers if answer.status_code == 429]
     assert [answer.status_code for answer in answers[:4]] == [404] * 4 and refused
     assert refused[0].headers["Retry-After"] == "1" and "acts_rate" in refused[0].json()["detail"]
+    assert gateway.metrics().sum("warren_act_requests_refused_total", reason="rate") == len(refused)
     admin = Api(hasty.url, warren.admin.key)
     assert admin.request("POST", "/tenants/hasty/resume", json={}).status_code == 202
     one_act(warren.admin, what="tenant.resume", tenant="hasty")

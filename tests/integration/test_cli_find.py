@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`warren find`, and what `list` and `get` show of many jobs and of one's history."""
+import pytest
+
 from cli_rig import EXIT
 from harness.until import until
 
@@ -19,6 +21,16 @@ def test_several_matches_are_listed(cli):
     done = cli("find", jobs[0][:7])
     assert done.returncode == EXIT["done"]
     assert all(job in done.stdout for job in jobs) and "prefix" in done.stdout
+
+
+@pytest.mark.parametrize("by, said", [("prefix", "there are more: give more digits of the id\n"),
+                                      ("trace", "there are more, older ones\n")])
+def test_there_are_more(cli, service, by, said):
+    job = {"tenant": "acme", "type": "noop", "status": "dead", "created_at": "2026-01-01T00:00:00.000Z"}
+    matches = [{"by": by, "job": {**job, "id": f"0190f0f0-0000-7000-8000-00000000000{n}"}} for n in range(2)]
+    service.answers["GET", "/api/v1/lookup"] = (200, {"matches": matches, "more": True, "complete": True})
+    done = cli("find", "0190f0f0", "--url", service.url)
+    assert done.returncode == EXIT["done"] and done.stderr.endswith("\n" + said), done.stderr
 
 
 def test_no_match(cli):

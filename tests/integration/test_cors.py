@@ -119,6 +119,14 @@ def test_security_headers(gateway, acme, method, path, body, status):
     assert "Strict-Transport-Security" not in answer.headers
 
 
+def test_security_headers_while_a_service_is_away(acme, services):
+    services[0].answers["GET", "/internal/v1/jobs"] = (None, None)
+    answer = acme.get(JOBS)
+    del services[0].answers["GET", "/internal/v1/jobs"]
+    assert answer.status_code == 503
+    check_security(answer.headers)
+
+
 @pytest.mark.parametrize("text, status", [
     (b"nonsense\r\n\r\n", 400), (b"GET /api/v1/jobs HTTP/1.1\r\nHost: a\r\n\r\n", 401),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: a\r\n" * 100 + b"\r\n", 431),

@@ -104,6 +104,14 @@ def test_bad_wait(callers, wait):
     check_problem(callers["acme"].get(f"/api/v1/jobs/{ID}?wait={wait}"), 400, words="wait")
 
 
+@pytest.mark.parametrize("query", ["mask=a", "one=true", "one=", "wait=1s&one=x"])
+def test_internal_parameters(callers, services, query):
+    before = len(services[STATUS].asked)
+    for caller in callers.values():
+        check_problem(caller.get(f"/api/v1/jobs/{ID}?{query}"), 400, words="is not known here")
+    assert len(services[STATUS].asked) == before
+
+
 def test_answers_pass(callers, services):
     path = f"/internal/v1/jobs/{ID}"
     problem = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such job",
@@ -166,6 +174,18 @@ def test_the_primary_decides_on_a_forget(callers, services, job, status, letter,
     assert calls_of(services[STATUS], "DELETE")[before[STATUS]:] == [(f"/internal/v1/jobs/{ID}", query)]
     assert len(calls_of(services[DLX], "DELETE")) - before[DLX] == (1 if deletes else 0)
     check_problem(callers["acme"].delete(f"/api/v1/jobs/{ID}?letter=archived"), 400)
+
+
+def test_an_unknown_job_is_forgotten_of_a_named_tenant(callers, services, job):
+    """Its letters may be those of several tenants."""
+    job(None, None, (404, {"status": 404}))
+    before = [len(calls_of(service, "DELETE")) for service in services]
+    for query in ("", "?tenant=*"):
+        refused = check_problem(callers["admin"].delete(f"/api/v1/jobs/{ID}{query}"), 409, words="?tenant=")
+        assert refused["type"] == "urn:warren:problem:tenant-needed"
+    assert [len(calls_of(service, "DELETE")) for service in services] == before
+    assert callers["admin"].delete(f"/api/v1/jobs/{ID}?tenant=acme").status_code == 404
+    assert calls_of(services[DLX], "DELETE")[before[DLX]:] == [(f"/internal/v1/dlq/jobs/{ID}", "tenant=acme")]
 
 
 def test_a_retry_has_no_members(callers, services, job):

@@ -115,10 +115,28 @@ def test_admin_key_rotates_and_the_last_one_stays(primary):
     new = rotate(primary, first["id"])
     assert new["tenant"] is None and "admin" in new["scopes"]
     assert latest(primary, "apikey", new["id"])["tenant"] is None
+    assert primary.request("DELETE", f"/keys/{new['id']}").status_code == 409  # the first one ends in a day
     assert primary.request("DELETE", f"/keys/{first['id']}").status_code == 204
     assert latest(primary, "apikey", first["id"])["revoked"] is True
     assert primary.request("DELETE", f"/keys/{new['id']}").status_code == 409
     assert [k["id"] for k in admin_keys(primary)] == [new["id"]]
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_a_key_is_told_though_its_record_waits(primary, rotates):
+    """The broker fails between the commit and the publish: the answer has the only copy of the secret."""
+    old, told = make(primary), primary.program.log().count("record is published later")
+    with primary.broker.pika(primary.vhost) as connection:
+        channel = connection.channel()
+        channel.queue_unbind("control", "control", "")
+        try:
+            key = rotate(primary, old["id"]) if rotates else make(primary)
+        finally:
+            channel.queue_bind("control", "control", "")
+    assert key["key"].startswith(f"wk_{key['id']}_")
+    assert primary.program.log().count("record is published later") == told + 1
+    until(lambda: latest(primary, "apikey", key["id"]), 30, "its record")
+    until(lambda: primary.program.is_ready(), 30, "it may change keys again")
 
 
 def test_delete(primary):

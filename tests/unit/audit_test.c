@@ -60,6 +60,7 @@ struct act {
 
 struct fixture {
         uv_loop_t loop;
+        struct meters meters;
         struct audit *audit, *audit_of_none;
         struct act acts[ACTS];
         bool drained;
@@ -68,13 +69,16 @@ struct fixture {
 static int set_up(void **state)
 {
         struct fixture *f = xcalloc(1, sizeof(*f));
-        const struct audit_config c = {
-                .app_id = "gateway@test", .timeout = TIMEOUT, .waiting_max = CALLERS_MAX};
+        const struct audit_config c = {.app_id = "gateway@test",
+                                       .timeout = TIMEOUT,
+                                       .waiting_max = CALLERS_MAX,
+                                       .meters = &f->meters};
         struct err e = {0};
 
         memset(&sent, 0, sizeof(sent));
         sent.up = true;
         uv_loop_init(&f->loop);
+        meters_init(&f->meters);
         f->audit = audit_create(&c, &f->loop, &e);
         assert_non_null(f->audit);
         *state = f;
@@ -89,6 +93,7 @@ static int tear_down(void **state)
         uv_run(&f->loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&f->loop), 0);
         buffer_fini(&sent.body);
+        metrics_destroy(&f->meters.metrics);
         free(f);
         return 0;
 }
@@ -238,6 +243,14 @@ static void callers_are_bounded(void **state)
         audit_destroy(&f->audit_of_none);
 }
 
+static bool has_metric(const struct fixture *f, const char *line)
+{
+        AUTO_BUFFER text = {0};
+
+        metrics_write(f->meters.metrics, &text);
+        return strstr(text.data, line) != NULL;
+}
+
 static void what_waits_is_bounded(void **state)
 {
         struct fixture *f = *state;
@@ -251,6 +264,9 @@ static void what_waits_is_bounded(void **state)
                 audit_end(f->audit, buffer_bytes(&line));
         assert_int_equal(audit_begin(f->audit, bytes_of_text("{}\n"), &e), -1);
         assert_int_equal(e.code, ERR_FULL);
+        audit_skip(f->audit);
+        assert_true(has_metric(f, "warren_audit_dropped_total{reason=\"full\"} 36\n"));
+        assert_true(has_metric(f, "warren_audit_dropped_total{reason=\"rate\"} 1\n"));
 }
 
 /* However many log in, an act can begin, and end. */

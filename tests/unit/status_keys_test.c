@@ -123,6 +123,10 @@ static void the_last_admin_key_stays(void **state)
         assert_int_equal(registry_rotate_key(r, first.record.id, MSEC_HOUR, &second, text, &e), 0);
         assert_int_equal(second.record.scopes, all_scopes);
         assert_string_equal(second.record.tenant, "");
+        /* the first one ends in an hour */
+        assert_int_equal(registry_revoke_key(r, NULL, second.record.id, &e), -1);
+        assert_int_equal(e.code, ERR_CONFLICT);
+        err_clear(&e);
         assert_int_equal(registry_revoke_key(r, NULL, first.record.id, &e), 0);
         assert_int_equal(registry_revoke_key(r, NULL, first.record.id, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);

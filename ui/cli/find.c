@@ -21,8 +21,8 @@ static const struct view_column match_columns[] = {
         {NULL, NULL, VIEW_TEXT},
 };
 
-/* How many matches there are; first becomes the first one's job. */
-static int count_matches(struct scan_value answer, struct buffer *first)
+/* How many matches there are; first becomes the first one's job, by what that was found. */
+static int count_matches(struct scan_value answer, struct buffer *first, struct buffer *by)
 {
         struct scan_value matches;
         struct scan_item item;
@@ -31,19 +31,23 @@ static int count_matches(struct scan_value answer, struct buffer *first)
         if (!view_find(answer, "matches", &matches))
                 return 0;
         for (struct scan_cursor at = scan_items(matches); scan_next(&at, &item);)
-                if (count++ == 0)
+                if (count++ == 0) {
                         (void)view_add(item.value, "job.id", first);
+                        (void)view_add(item.value, "by", by);
+                }
         return count;
 }
 
-static enum exit_code show_matches(struct cli *c, const struct http_reply *reply)
+static enum exit_code show_matches(struct cli *c, const struct http_reply *reply, const char *by)
 {
         static const char *const next[] = {"get", NULL};
         static const struct listing matches = {"matches", match_columns, next, NULL};
 
         enum exit_code code = listing_show(c, reply, &matches);
         if (view_is_true(api_value(reply), "more"))
-                fprintf(stderr, "there are more: give more digits of the id\n");
+                fprintf(stderr, "there are more%s\n",
+                        strcmp(by, "prefix") == 0 ? ": give more digits of the id"
+                                                  : ", older ones");
         return code;
 }
 
@@ -59,12 +63,13 @@ enum exit_code command_find_jobs(struct cli *c)
 {
         AUTO_FREE char *path = api_path_tenant(c, "/api/v1/lookup?q=*", cli_word(c, 0));
         AUTO_BUFFER first = {0};
+        AUTO_BUFFER by = {0};
         AUTO_REPLY reply = {0};
         enum exit_code code = api_get(c, API_USER, path, &reply);
 
         if (code != EXIT_DONE)
                 return code;
-        int count = count_matches(api_value(&reply), &first);
+        int count = count_matches(api_value(&reply), &first, &by);
         if (!view_is_true(api_value(&reply), "complete"))
                 fprintf(stderr, "not all jobs were looked at: there may be more\n");
         if (c->json) {
@@ -76,5 +81,5 @@ enum exit_code command_find_jobs(struct cli *c)
                                 is_short_beginning(cli_word(c, 0))
                                         ? "; the beginning of an id needs 6 digits"
                                         : "");
-        return count == 1 ? job_get(c, first.data) : show_matches(c, &reply);
+        return count == 1 ? job_get(c, first.data) : show_matches(c, &reply, by.data);
 }
