@@ -13,9 +13,6 @@
 #include "status-store/api.h"
 #include "status-store/jobs/lookup.h"
 
-/* A job this young may be confirmed and not yet folded. */
-#define YOUNG ((msec)2 * MSEC_SECOND)
-
 static void refuse(struct http_request *r, enum act_refusal why)
 {
         const struct act_refused *refused = act_refused(why);
@@ -81,23 +78,15 @@ static void answer_done(struct http_request *r, const struct act *act, const str
         http_answer(r, 202, "application/json", buffer_bytes(&out));
 }
 
-/* Until when a job of this id may be confirmed and not yet folded; 0: it is not young. */
-static msec known_by(const char *id)
-{
-        msec born = uuid7_time(id);
-        msec age = clock_wall() - born;
-        bool young = born >= 0 && age < YOUNG && age > -YOUNG;
-        return young ? clock_mono() + (age > 0 ? YOUNG - age : YOUNG) : 0;
-}
-
 /* As acts_do, but waits for a young job to be known. */
 static int act_when_known(struct api *a, const struct act *act, struct act_answer *out,
                           struct err *e)
 {
         const msec whole = clock_mono() + ACT_WAIT;
-        const msec deadline = known_by(act->id);
+        const msec left = waiters_young_left(act->id);
+        const msec deadline = clock_mono() + left;
         struct waiter me;
-        bool watching = deadline > 0 && waiters_join(a->young, act->tenant, act->id, &me);
+        bool watching = left > 0 && waiters_join(a->young, act->tenant, act->id, &me);
         bool more = watching;
         int done = acts_do(a->acts, act, whole, out, e);
         while (more && done == 0 && out->refusal == ACT_NO_SUCH_JOB && clock_mono() < deadline) {
@@ -163,13 +152,7 @@ static void do_act(struct api *a, struct http_request *r, const struct act *act)
 static void do_plain(struct api *a, struct http_request *r, enum act_kind kind)
 {
         struct act act = {.kind = kind, .priority = -1};
-        struct scan_fault fault = {0};
-        if (!read_act(a, r, &act))
-                return;
-        int refused = act_body_read_empty(http_body(r), &fault);
-        if (refused != 0)
-                http_problem_at(r, refused, &fault);
-        else
+        if (read_act(a, r, &act) && api_body_is_empty(r))
                 do_act(a, r, &act);
 }
 

@@ -93,7 +93,7 @@ void api_change_end(pthread_mutex_t **changing);
 /* Held until the end of the scope, see AUTO_PLACE. False: none is free; answered with 503. */
 bool api_take_place(struct tenant_places *p, const char *tenant, struct http_request *r,
                     struct api_place *out);
-void api_give_place(struct api_place *p);
+void api_give_place(struct api_place *p); /* before the answer: who got it may ask again at once */
 #define AUTO_PLACE __attribute__((cleanup(api_give_place))) struct api_place
 /* Answers 200 with {members, as_of, lag_ms}. */
 void api_answer(struct api *a, struct http_request *r, struct buffer *members);

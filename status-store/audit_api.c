@@ -149,7 +149,9 @@ void audit_list(void *owner, struct http_request *r)
                 return;
         filter.deadline = clock_mono() + LOOK_TIME;
         json_begin_array(&members, "acts");
-        if (registry_audit_each(a->registry, &filter, write_act, &members, &next, &why) != 0) {
+        int done = registry_audit_each(a->registry, &filter, write_act, &members, &next, &why);
+        api_give_place(&place);
+        if (done != 0) {
                 http_problem_err(r, &why);
                 return;
         }

@@ -14,8 +14,6 @@
 #include "status-store/why_api.h"
 
 #define WAIT_MAX ((msec)60 * MSEC_SECOND)
-/* A job this young may be confirmed and not yet folded. */
-#define YOUNG ((msec)2 * MSEC_SECOND)
 
 enum asked { ASKED_JOB, ASKED_ATTEMPTS, ASKED_EVENTS, ASKED_PAYLOAD, ASKED_WHY };
 
@@ -83,21 +81,11 @@ static int read_once(struct api *a, struct question *q, struct buffer *out, bool
         return write_asked(reader, q, &job, out, e) == 0 ? 1 : -1;
 }
 
-/* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */
-static msec young_left(const char *id)
-{
-        msec born = uuid7_time(id);
-        msec age = clock_wall() - born;
-        if (born < 0 || age >= YOUNG || age < -YOUNG)
-                return 0;
-        return age > 0 ? YOUNG - age : YOUNG;
-}
-
 /* As read_once, but waits for a young job to be known, and up to q->wait for the job's end. */
 static int read_or_wait(struct api *a, struct question *q, struct buffer *out, struct err *e)
 {
         msec ended_by = clock_mono() + q->wait;
-        msec known_by = clock_mono() + young_left(q->id);
+        msec known_by = clock_mono() + waiters_young_left(q->id);
         struct waiters *waiters = q->wait > 0 ? a->waiting : a->young;
         struct waiter me;
         bool watching = false;

@@ -50,17 +50,13 @@ static bool read_count(struct http_request *r, bool *out)
         return false;
 }
 
-static void answer_list(struct api *a, struct http_request *r, const struct list_query *q,
-                        bool counts)
+static int read_list(struct api *a, const struct list_query *q, bool counts, struct buffer *members,
+                     struct err *e)
 {
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || list_write(reader, q, &members, &why) != 0 ||
-            (counts && count_write(reader, &q->filter, &members, &why) != 0))
-                http_problem_err(r, &why);
-        else
-                api_answer(a, r, &members);
+        AUTO_READER *reader = readers_take(a->readers, e);
+        if (reader == NULL || list_write(reader, q, members, e) != 0)
+                return -1;
+        return counts ? count_write(reader, &q->filter, members, e) : 0;
 }
 
 void jobs_list(void *owner, struct http_request *r)
@@ -77,11 +73,15 @@ void jobs_list(void *owner, struct http_request *r)
             !api_limit(r, LIST_LIMIT_MAX, &q.limit) || !read_fields(r, &q.view) ||
             !read_count(r, &counts))
                 return;
-        if (q.filter.text == NULL) {
-                answer_list(a, r, &q, counts);
-                return;
-        }
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
         AUTO_PLACE place = {.of = NULL};
-        if (api_take_place(a->searches, q.filter.tenant, r, &place))
-                answer_list(a, r, &q, counts);
+        if (q.filter.text != NULL && !api_take_place(a->searches, q.filter.tenant, r, &place))
+                return;
+        int done = read_list(a, &q, counts, &members, &why);
+        api_give_place(&place);
+        if (done != 0)
+                http_problem_err(r, &why);
+        else
+                api_answer(a, r, &members);
 }

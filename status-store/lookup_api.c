@@ -5,6 +5,13 @@
 #include "status-store/api.h"
 #include "status-store/jobs/lookup_find.h"
 
+static int scan(struct api *a, const char *tenant, const struct find_text *what,
+                struct buffer *members, struct err *e)
+{
+        AUTO_READER *reader = readers_take(a->readers, e);
+        return reader == NULL ? -1 : lookup_find_scan(reader, tenant, what, members, e);
+}
+
 static void answer_scan(struct api *a, struct http_request *r, const char *tenant,
                         const struct find_text *what)
 {
@@ -13,8 +20,9 @@ static void answer_scan(struct api *a, struct http_request *r, const char *tenan
         AUTO_PLACE place = {.of = NULL};
         if (!api_take_place(a->scans, tenant, r, &place))
                 return;
-        AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || lookup_find_scan(reader, tenant, what, &members, &why) != 0)
+        int done = scan(a, tenant, what, &members, &why);
+        api_give_place(&place);
+        if (done != 0)
                 http_problem_err(r, &why);
         else
                 api_answer(a, r, &members);

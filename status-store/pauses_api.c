@@ -85,12 +85,14 @@ static const char *still_paused_by(struct api *a, const struct parked_count *p)
         return control_tenant(a->control, p->tenant, &t) && t.paused ? "tenant" : NULL;
 }
 
-/* A job of the type was seen; also when nobody can say. */
-static bool type_has_jobs(struct api *a, const char *type)
+/* Those of whose pause it is: a tenant does not learn what others have. True also when nobody can
+ * say. */
+static bool type_has_jobs(struct api *a, const struct parked_count *p)
 {
+        const char *tenant = p->tenant[0] != '\0' ? p->tenant : "*";
         struct err ignored = {0};
         AUTO_READER *reader = readers_take(a->readers, &ignored);
-        return reader == NULL || waiting_ref(reader, type, &ignored) != 0;
+        return reader == NULL || waiting_type_has_jobs(reader, tenant, p->type, &ignored) != 0;
 }
 
 static void answer_pause(struct api *a, struct http_request *r, const struct pause_record *p,
@@ -107,7 +109,7 @@ static void answer_pause(struct api *a, struct http_request *r, const struct pau
                          json_pack("{s:o, s:b, s:s?, s:b}", "pause", pause_json(&count, asker),
                                    "was_paused", was_paused, "still_paused_by",
                                    still_paused_by(a, &count), "has_jobs",
-                                   type_has_jobs(a, count.type)));
+                                   type_has_jobs(a, &count)));
 }
 
 static void set_paused(struct api *a, struct http_request *r, bool paused)

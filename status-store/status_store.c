@@ -30,7 +30,7 @@
 #include "status-store/releaser.h"
 #include "status-store/settings.h"
 
-enum { SCANS_MAX = 2, AUDITS_MAX = 2 }; /* at once */
+enum { SCANS_MAX = 4, AUDITS_MAX = 4 }; /* at once; half of them for one tenant */
 
 struct status_store {
         const struct settings *settings;
@@ -134,8 +134,10 @@ static int open_projection(struct status_store *s, struct err *e)
         s->retention = retention_create(s->store, &keep);
         s->api.readers = readers_create(c->database, (unsigned)c->readers, e);
         const unsigned searches = c->readers >= 8 ? (unsigned)c->readers / 4 : 1;
+        const unsigned half = ((unsigned)c->readers + 1) / 2;
+        const unsigned scans = half < SCANS_MAX ? half : SCANS_MAX;
         s->api.searches = tenant_places_create(searches, (searches + 1) / 2, "searches");
-        s->api.scans = tenant_places_create(SCANS_MAX, SCANS_MAX / 2, "searches");
+        s->api.scans = tenant_places_create(scans, (scans + 1) / 2, "searches");
         s->api.audits = tenant_places_create(AUDITS_MAX, AUDITS_MAX / 2, "pages of the audit");
         if (s->api.readers == NULL)
                 return -1;

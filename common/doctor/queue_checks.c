@@ -31,7 +31,8 @@ struct queue_checks {
         struct idle parked;    /* their pause is over */
         struct idle paused;    /* types, not queues */
         struct idle long_held; /* by a pause that is old */
-        int64_t most_parked;   /* in one queue */
+        int64_t most_parked;   /* by one pause */
+        char *most_of;         /* which; NULL: none has jobs */
         bool knows_pauses;
         msec idle_since; /* 0: nothing is idle */
 };
@@ -49,6 +50,7 @@ static void forget_look(struct queue_checks *q)
         buffer_fini(&q->parked.names);
         buffer_fini(&q->paused.names);
         buffer_fini(&q->long_held.names);
+        free(q->most_of);
         *q = (struct queue_checks){.idle_since = q->idle_since};
 }
 
@@ -110,27 +112,26 @@ static void read_tenant(const char *tenant, const struct queue_list *queues, str
         }
 }
 
-/* "export", "export of acme" */
-static void add_paused(const char *key, struct idle *paused)
+/* "export", "export of acme"; owned. NULL: the key is none of a pause. */
+static char *pause_name(const char *key)
 {
         char tenant[TENANT_SIZE], type[JOB_TYPE_SIZE];
 
         if (!pause_key_parse(bytes_of_text(key), tenant, type))
-                return;
-        AUTO_FREE char *name =
-                tenant[0] == '\0' ? xasprintf("%s", type) : xasprintf("%s of %s", type, tenant);
-        add_name(paused, name);
+                return NULL;
+        return tenant[0] == '\0' ? xasprintf("%s", type) : xasprintf("%s of %s", type, tenant);
 }
 
 static void read_pause(const struct doctor_pause *pause, const struct queue_list *queues,
                        struct queue_checks *q)
 {
         char name[PARKED_QUEUE_SIZE];
+        AUTO_FREE char *of = pause_name(pause->key);
 
-        if (!parked_of_key(pause->key, name))
+        if (of == NULL || !parked_of_key(pause->key, name))
                 return;
         if (pause->paused)
-                add_paused(pause->key, &q->paused);
+                add_name(&q->paused, of);
         const struct listed_queue *entry = queue_list_find(queues, name);
         if (entry == NULL || entry->messages <= 0)
                 return;
@@ -138,12 +139,15 @@ static void read_pause(const struct doctor_pause *pause, const struct queue_list
                 add_if_idle(queues, name, &q->parked);
                 return;
         }
-        if (entry->messages > q->most_parked)
-                q->most_parked = entry->messages;
         if (pause->since > 0 && clock_wall() - pause->since > pause_is_old) {
                 AUTO_FREE char *held =
                         xasprintf("%s holds %lld jobs", name, (long long)entry->messages);
                 add_name(&q->long_held, held);
+        }
+        if (entry->messages > q->most_parked) {
+                q->most_parked = entry->messages;
+                free(q->most_of);
+                q->most_of = TAKE(of);
         }
 }
 
@@ -228,8 +232,9 @@ static void report_pauses(const struct queue_checks *q, struct findings *f)
         AUTO_BUFFER text = {0};
 
         if (q->most_parked >= PARKED_MANY) {
-                buffer_printf(&text, "a pause holds %lld jobs, which do not count in max_pending",
-                              (long long)q->most_parked);
+                buffer_printf(&text,
+                              "the pause of %s holds %lld jobs, which do not count in max_pending",
+                              q->most_of, (long long)q->most_parked);
                 findings_add(f, CHECK_PAUSES, FINDING_WRONG, text.data, remedy);
                 return;
         }

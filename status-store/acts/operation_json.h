@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/base/json_scan.h"
 #include "status-store/acts/acts.h"
 #include "status-store/acts/operation_preview.h"
 #include "status-store/acts/registry_operations.h"

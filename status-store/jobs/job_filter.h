@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "common/http/handler.h"
 #include "status-store/projection/schema.h"
 
 enum { FILTER_TYPES_MAX = 32 };

@@ -14,6 +14,9 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
+/* A job this young may be confirmed and not yet folded. */
+#define YOUNG ((msec)2 * MSEC_SECOND)
+
 struct waiters {
         unsigned max;
         atomic_uint count; /* read without the mutex by waiters_changed */
@@ -85,6 +88,15 @@ void waiters_leave(struct waiters *w, struct waiter *me)
         LL_DELETE(w->all, me);
         atomic_fetch_sub(&w->count, 1);
         pthread_mutex_unlock(&w->mutex);
+}
+
+msec waiters_young_left(const char *id)
+{
+        msec born = uuid7_time(id);
+        msec age = clock_wall() - born;
+        if (born < 0 || age >= YOUNG || age <= -YOUNG)
+                return 0;
+        return age > 0 ? YOUNG - age : YOUNG;
 }
 
 void waiters_changed(struct waiters *w, const char *tenant, const char *id)

@@ -28,6 +28,8 @@ bool waiters_join(struct waiters *w, const char *tenant, const char *id, struct 
  */
 bool waiters_wait(struct waiters *w, struct waiter *me, msec deadline);
 void waiters_leave(struct waiters *w, struct waiter *me);
+/* How much longer the job of this id may be confirmed and not yet folded; 0: no longer. */
+msec waiters_young_left(const char *id);
 /* Called by the writer. Cheap when no thread waits. */
 void waiters_changed(struct waiters *w, const char *tenant, const char *id);
 /* Ends all waits; later ones end at once. */

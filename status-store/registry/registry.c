@@ -10,7 +10,7 @@
 #include "status-store/registry/registry_rows.h"
 #include "status-store/registry/registry_versions.h"
 
-enum { READERS = 4 };
+enum { READERS = 6 };
 
 /* clang-format off */
 #define TABLES_1 \

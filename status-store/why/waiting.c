@@ -25,6 +25,16 @@ int64_t waiting_ref(struct reader *r, const char *name, struct err *e)
                          e);
 }
 
+int waiting_type_has_jobs(struct reader *r, const char *tenant, const char *type, struct err *e)
+{
+        AUTO_RESET *find = reader_query(r,
+                                        "SELECT 1 FROM counts WHERE" OF_TENANT
+                                        "AND type = (SELECT ref FROM names WHERE name = ?2)"
+                                        " AND n > 0 LIMIT 1",
+                                        DB_VALUES(value_text(tenant), value_text(type)), e);
+        return db_step(find, e);
+}
+
 /* 10000 is WAITING_MAX. */
 static int count_waiting(struct reader *r, int64_t tenant, int lane, struct lane_waiting *out,
                          struct err *e)

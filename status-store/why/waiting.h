@@ -12,6 +12,9 @@ enum { WAITING_MAX = 10000 };
 
 /* 0: no job of that name was ever seen; -1 on failure. Of a tenant or a type. */
 int64_t waiting_ref(struct reader *r, const char *name, struct err *e) MUST_CHECK;
+/* 1: jobs of the type are known, of the tenant or of all ("*"); 0: none; -1. */
+int waiting_type_has_jobs(struct reader *r, const char *tenant, const char *type,
+                          struct err *e) MUST_CHECK;
 
 struct lane_waiting {
         int64_t waiting, running;

@@ -62,7 +62,11 @@ def test_what_was_and_what_else_holds(warren):
     warren.api.run("echo", 1)
     told = set_paused(warren.admin, "resume", "types/echo")
     assert (told["was_paused"], told["still_paused_by"], told["has_jobs"]) == (False, None, True)
-    assert set_paused(warren.admin, "resume", "types/nosuchtype")["has_jobs"] is False
+    for stranger in ("types/nosuchtype", "types/acme"):  # the second is a tenant
+        assert set_paused(warren.admin, "resume", stranger)["has_jobs"] is False
+    asker = warren.tenant("asker").api
+    for others in ("types/echo", "types/acme"):
+        assert set_paused(asker, "resume", others)["has_jobs"] is False, "it has no job"
     with paused(warren.admin, "types/echo"):
         assert set_paused(warren.admin, "pause", "types/echo")["was_paused"] is True
         assert set_paused(warren.api, "pause", "types/echo")["was_paused"] is False

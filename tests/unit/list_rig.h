@@ -44,20 +44,26 @@ static inline void see(struct walk *w, const json_t *job)
         w->last = created;
 }
 
-static inline void next_page(struct walk *w, struct readers *readers)
+/* The caller owns it. */
+static inline json_t *page_of(const struct list_query *q, struct readers *readers)
 {
         struct err e = {0};
         json_error_t fault;
-        size_t at;
-        json_t *job;
         AUTO_BUFFER out = {0};
         AUTO_READER *r = readers_take(readers, &e);
         buffer_add_char(&out, '{');
-        if (list_write(r, &w->query, &out, &e) != 0)
+        if (list_write(r, q, &out, &e) != 0)
                 fail_msg("%s", e.text);
         buffer_add_char(&out, '}');
         json_t *page = json_loadb(out.data, out.length, 0, &fault);
         assert_non_null(page);
+        return page;
+}
+
+static inline void next_page(struct walk *w, struct readers *readers)
+{
+        size_t at;
+        json_t *job, *page = page_of(&w->query, readers);
         json_array_foreach(json_object_get(page, "jobs"), at, job) see(w, job);
         const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
         w->ended = cursor == NULL;

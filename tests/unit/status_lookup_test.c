@@ -17,6 +17,15 @@ static const char third_id[] = "018bd000-0000-7000-8000-00000000000c"; /* of ano
 
 static const char trace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
 
+/* What the clock says, and how far it goes on whenever it is asked. */
+static msec now, step;
+
+msec __wrap_clock_mono(void);
+msec __wrap_clock_mono(void)
+{
+        return now += step;
+}
+
 struct fixture {
         struct rig rig;
         struct readers *readers;
@@ -109,6 +118,58 @@ static void jobs_are_found(void **state)
         open_fixture(&f);
         for (size_t i = 0; i < COUNT(rows); i++)
                 check_found(&f, rows[i].tenant, rows[i].text, rows[i].want);
+        close_fixture(&f);
+}
+
+/* A thousand rows that are none of acme's, to be read before those that are. */
+static void add_others(struct fixture *f)
+{
+        static const char *const inserts[] = {
+                "INSERT INTO finds(seq, trace, key) SELECT 1000 + i, 7, 7",
+                "INSERT INTO jobs(seq, id, tenant, state, shelf, created, born, told)"
+                " SELECT 1000 + i, CAST(x'018bcfe568ff70008000' || printf('%06d', i) AS BLOB),"
+                " 0, 0, 0, 0, 0, 0"};
+        for (size_t i = 0; i < COUNT(inserts); i++) {
+                AUTO_FREE char *sql = xasprintf("WITH n(i) AS (VALUES(0) UNION ALL SELECT i + 1"
+                                                " FROM n WHERE i < 999) %s FROM n RETURNING 1",
+                                                inserts[i]);
+                rig_number(&f->rig, sql);
+        }
+}
+
+/* What was found by then is told, and that there may be more. */
+static void a_scan_ends_in_time(void **state)
+{
+        static const struct {
+                const char *text;
+                msec step;
+                bool want_complete;
+                const char *want;
+        } rows[] = {
+                {"order-1", 0, true, "key"},       {"order-1", 1000, false, NULL},
+                {"order-1", 250, true, "key"},     {"018bcfe568", 0, true, "prefix"},
+                {"018bcfe568", 1000, false, NULL}, {"018bcfe568", 200, true, "prefix"},
+        };
+        struct fixture f;
+        (void)state;
+        open_fixture(&f);
+        add_others(&f);
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct err e = {0};
+                struct find_text what;
+                AUTO_BUFFER out = {0};
+                AUTO_READER *r = readers_take(f.readers, &e);
+                assert_true(find_text_read(rows[i].text, &what));
+                step = rows[i].step;
+                assert_int_equal(lookup_find_scan(r, "acme", &what, &out, &e), 0);
+                step = 0;
+                const char *by = strstr(out.data, "\"by\":\"");
+                bool complete = strstr(out.data, "\"complete\":true") != NULL;
+                if (complete != rows[i].want_complete || (by == NULL) != (rows[i].want == NULL))
+                        fail_msg("%zu: %s", i, out.data);
+                if (by != NULL)
+                        assert_memory_equal(by + 6, rows[i].want, strlen(rows[i].want));
+        }
         close_fixture(&f);
 }
 
@@ -220,6 +281,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(jobs_are_found),
+                cmocka_unit_test(a_scan_ends_in_time),
                 cmocka_unit_test(texts_have_bounds),
                 cmocka_unit_test(digests_leave_with_their_jobs),
                 cmocka_unit_test(events_are_kept_in_their_order),

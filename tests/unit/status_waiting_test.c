@@ -114,6 +114,35 @@ static void test_running(void **state)
         full_close(&f);
 }
 
+/* Names of tenants and types are kept in one table. */
+static void test_whose_type_has_jobs(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *tenant, *type;
+                int want;
+        } cases[] = {
+                {"acme", "noop", 1},  {"other", "noop", 1},  {"other", "export", 1},
+                {"*", "export", 1},   {"*", "noop", 1},      {"acme", "export", 0},
+                {"acme", "other", 0}, {"acme", "acme", 0},   {"*", "acme", 0},
+                {"*", "nothing", 0},  {"nobody", "noop", 0},
+        };
+        struct full f;
+
+        full_open(&f);
+        struct job j = rig_job("00000000-0000-4000-8000-0000000000aa", AT(0));
+        snprintf(j.tenant, sizeof(j.tenant), "other");
+        snprintf(j.type, sizeof(j.type), "export");
+        rig_submit(&f.rig, &j);
+        rig_commit(&f.rig);
+        for (size_t i = 0; i < COUNT(cases); i++) {
+                int got = waiting_type_has_jobs(f.reader, cases[i].tenant, cases[i].type, &f.e);
+                if (got != cases[i].want)
+                        fail_msg("%s of %s: %d", cases[i].type, cases[i].tenant, got);
+        }
+        full_close(&f);
+}
+
 static void test_ahead(void **state)
 {
         (void)state;
@@ -170,6 +199,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_lanes),
                 cmocka_unit_test(test_running),
+                cmocka_unit_test(test_whose_type_has_jobs),
                 cmocka_unit_test(test_ahead),
                 cmocka_unit_test(test_starts),
         };
