@@ -154,3 +154,28 @@ def test_rows_that_go_during_the_last_of_several_legs(warren, replica):
     all_settled(warren)
     assert {name: warren.starts(id) for name, id in job.items()} == {"untouched": 1, "cancelled": 0, "now": 1}
     until(lambda: all(is_gone(warren, id) for id in ended), 10, "their old messages leave no rows")
+
+
+def test_old_messages_wait_for_a_store(warren):
+    """No store answers for longer than a consumer waits for it."""
+    def judged(verdict):
+        return warren.consumer.metrics().sum("warren_duplicates_checked_total", verdict=verdict)
+    ask_first(warren, warren.status_store)
+    cancelled, untouched = (warren.api.submit("note", delay="2s")["id"] for _ in range(2))
+    warren.api.wait(cancelled, "scheduled")
+    act(warren.api, "POST", f"{cancelled}/cancel")
+    clock = Clock()
+    assert warren.consumer.stop() == 0
+    clock.wait(1.2)  # more than keep_ended
+    prune(warren.status_store)
+    until(lambda: is_gone(warren, cancelled), 3, "its row is deleted")
+    assert warren.status_store.stop() == 0
+    clock.wait(4.1)
+    warren.consumer.start()  # it reads no mark that is older than they live
+    until(lambda: judged("behind") >= 2, 20, "both are sent away")
+    assert (warren.starts(cancelled), warren.starts(untouched)) == (0, 0)
+    warren.status_store.start()
+    until(lambda: warren.starts(untouched) == 1, 20, "a store has answered")
+    until(lambda: judged("dropped") == 1, 20, "and said that it is over")
+    all_settled(warren)
+    assert (warren.starts(cancelled), warren.starts(untouched)) == (0, 1)
