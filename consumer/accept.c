@@ -293,6 +293,16 @@ static bool runs_here(const struct consumer *c, const struct attempt *a,
                attempts_other_copy_runs(&c->attempts, a);
 }
 
+/* Marks that came since it was accepted here are known: only what comes is old. */
+static enum duplicate_doubt doubt_of(const struct consumer *c, const struct attempt *a, msec now)
+{
+        if (a->state == STATE_ASKED && !a->checked &&
+            duplicate_outlives_marks(&a->job, c->settings->marks_keep, now))
+                return DOUBT_OLD;
+        bool possible = is_possible_duplicate(c, a, now) || marks_follow_is_blind(c->marks_follow);
+        return possible ? DOUBT_POSSIBLE : DOUBT_KEY;
+}
+
 enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
                                  const struct duplicate_answer *answer)
 {
@@ -302,9 +312,7 @@ enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
                 [DUPLICATE_BURY] = "poison",     [DUPLICATE_BURY_AGAIN] = "buried",
                 [DUPLICATE_POSTPONE] = "behind",
         };
-        bool possible =
-                is_possible_duplicate(c, a, clock_wall()) || marks_follow_is_blind(c->marks_follow);
-        enum duplicate_step step = duplicate_judge(answer, c->worker, possible);
+        enum duplicate_step step = duplicate_judge(answer, c->worker, doubt_of(c, a, clock_wall()));
 
         if (runs_here(c, a, answer, step))
                 step = DUPLICATE_WAIT;

@@ -12,11 +12,14 @@ static bool is_old(msec since, msec marks_keep, msec now)
         return now - since > marks_keep / 2 || since - now > marks_keep / 2;
 }
 
+static bool is_old_message(const struct job *job, msec marks_keep, msec now)
+{
+        return is_old(job->queued_at > 0 ? job->queued_at : job->submitted_at, marks_keep, now);
+}
+
 bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, msec now)
 {
-        msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
-
-        return v->unmarked || is_old(since, v->marks_keep, now);
+        return v->unmarked || is_old_message(job, v->marks_keep, now);
 }
 
 bool duplicate_is_possible(const struct job *job, const struct duplicate_view *v, msec now)
@@ -28,6 +31,12 @@ bool duplicate_is_possible(const struct job *job, const struct duplicate_view *v
 bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now)
 {
         return is_old(job->submitted_at, marks_keep, now);
+}
+
+bool duplicate_outlives_marks(const struct job *job, msec marks_keep, msec now)
+{
+        return is_old_message(job, marks_keep, now) ||
+               (job->again && duplicate_needs_primary(job, marks_keep, now));
 }
 
 bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
@@ -65,7 +74,21 @@ bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
         return false;
 }
 
-enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me, bool possible)
+static enum duplicate_step unanswered(enum duplicate_doubt doubt)
+{
+        switch (doubt) {
+        case DOUBT_KEY:
+                return DUPLICATE_RUN;
+        case DOUBT_POSSIBLE:
+                return DUPLICATE_RUN_AGAIN;
+        case DOUBT_OLD:
+                break;
+        }
+        return DUPLICATE_POSTPONE;
+}
+
+enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me,
+                                    enum duplicate_doubt doubt)
 {
         switch (a->state) {
         case DUPLICATE_BURIED:
@@ -74,11 +97,11 @@ enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char
         case DUPLICATE_SUPERSEDED:
                 return DUPLICATE_DROP;
         case DUPLICATE_SILENT:
-                return possible ? DUPLICATE_RUN_AGAIN : DUPLICATE_RUN;
+                return unanswered(doubt);
         case DUPLICATE_RETRYING:
                 return DUPLICATE_WAIT;
         case DUPLICATE_BEHIND:
-                return possible ? DUPLICATE_POSTPONE : DUPLICATE_RUN;
+                return doubt == DOUBT_KEY ? DUPLICATE_RUN : DUPLICATE_POSTPONE;
         case DUPLICATE_RUNNING:
                 if (a->worker_alive && strcmp(a->worker, me) != 0)
                         return DUPLICATE_WAIT;

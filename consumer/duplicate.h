@@ -37,6 +37,9 @@ bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, m
 /* Only the primary status-store knows all moves and ends of a job that is older than half of
  * marks_keep: another one that does not know the job says nothing about it. */
 bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now);
+/* Only a store can say whether it was cancelled or moved. It is old, or it was sent away once
+ * (x-again), perhaps for want of an answer, which made it young, and its job is old. */
+bool duplicate_outlives_marks(const struct job *job, msec marks_keep, msec now);
 
 enum duplicate_state {
         DUPLICATE_UNKNOWN,
@@ -80,17 +83,22 @@ enum duplicate_step {
         DUPLICATE_RUN_AGAIN,  /* run it; the handler is told that it may have run before */
         DUPLICATE_DROP,       /* ack unrun */
         DUPLICATE_WAIT,       /* hop, then check again */
-        DUPLICATE_POSTPONE,   /* the same: the store has to catch up first */
+        DUPLICATE_POSTPONE,   /* the same: the store has to catch up, or to answer */
         DUPLICATE_BURY,       /* poison */
         DUPLICATE_BURY_AGAIN, /* publish the same dead letter again */
 };
 
+/* Why it is asked about, and so what BEHIND and SILENT mean for it. */
+enum duplicate_doubt {
+        DOUBT_KEY,      /* for its key alone: it runs, as nearly all such are the only copy */
+        DOUBT_POSSIBLE, /* duplicate_is_possible: it waits while the store is BEHIND */
+        DOUBT_OLD,      /* duplicate_outlives_marks: it may be over, and waits in both cases */
+};
+
 /* me: this worker's name. A delivery whose attempt runs in this process joins it and is never
- * checked, so an answer that names `me` means an earlier process of that name. possible: what
- * duplicate_is_possible says. Otherwise BEHIND and SILENT change nothing: nearly all that are asked
- * about for their keys are the only copy. */
+ * checked, so an answer that names `me` means an earlier process of that name. */
 enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me,
-                                    bool possible);
+                                    enum duplicate_doubt doubt);
 /* How long a job hops for WAIT and POSTPONE: longer, the further the store is behind, since each
  * hop adds to the stream that it has to read. */
 msec duplicate_hop(const struct duplicate_answer *a);

@@ -425,16 +425,14 @@ static int forget_moved(struct database *db, void *owner, struct err *e)
                     db,
                     "DELETE FROM moved WHERE (tenant, id) IN (SELECT tenant, id FROM moved AS m"
                     " WHERE m.keep < ?1"
-                    " AND NOT EXISTS (SELECT 1 FROM pauses WHERE paused AND at < ?2"
+                    " AND NOT EXISTS (SELECT 1 FROM pauses WHERE (paused OR held_until > ?1)"
                     "  AND instr(key, '/') = 0)"
-                    " AND NOT EXISTS (SELECT 1 FROM pauses WHERE paused AND at < ?2"
+                    " AND NOT EXISTS (SELECT 1 FROM pauses WHERE (paused OR held_until > ?1)"
                     "  AND key LIKE 'type:' || m.tenant || '/%')"
                     " AND NOT EXISTS (SELECT 1 FROM tenants AS t WHERE t.name = m.tenant"
-                    "  AND t.paused AND ifnull(t.paused_at, 0) < ?2)"
-                    " ORDER BY m.keep LIMIT ?3)",
-                    DB_VALUES(value_int(f->now), value_int(f->now - PAUSE_LONG),
-                              value_int(MOVED_FORGOTTEN_AT_ONCE)),
-                    e) != 0)
+                    "  AND (t.paused OR t.held_until > ?1))"
+                    " ORDER BY m.keep LIMIT ?2)",
+                    DB_VALUES(value_int(f->now), value_int(MOVED_FORGOTTEN_AT_ONCE)), e) != 0)
                 return -1;
         f->gone = sqlite3_changes(database_handle(db));
         return database_run(

@@ -83,7 +83,7 @@ int registry_count_moved(struct registry *r, int64_t *count, struct err *e) MUST
 int registry_most_moved(struct registry *r, char tenant[TENANT_SIZE], int64_t *rows,
                         struct err *e) MUST_CHECK;
 /* Deletes old rows of the moved list, MOVED_FORGOTTEN_AT_ONCE at most, and old runs likewise.
- * *gone: of the moved list. What is paused for long may be held until after `keep`: of it nothing
- * is deleted. */
+ * *gone: of the moved list. A pause holds messages until after `keep`: nothing of what it may hold
+ * is deleted while it is on, nor for as long again. */
 enum { MOVED_FORGOTTEN_AT_ONCE = 500 };
 int registry_forget_moved(struct registry *r, msec now, int64_t *gone, struct err *e) MUST_CHECK;

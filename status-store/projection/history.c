@@ -340,13 +340,22 @@ static bool merge_cancels(struct entries *h, const struct entry *one)
         return false;
 }
 
+/* From here on it has no gap: without this it would be taken for one of before there were any. */
+static bool begin_empty(struct buffer *history)
+{
+        if (history->length > 0)
+                return false;
+        buffer_add_char(history, VERSION);
+        return true;
+}
+
 bool history_add(struct buffer *history, const struct event *e, msec at)
 {
         unsigned char rest[REST_MAX];
         struct entries h;
         AUTO_BUFFER packed = {0};
         if (is_end_of_hop(e))
-                return false;
+                return begin_empty(history);
         unpack(buffer_bytes(history), &h);
         const struct entry one = entry_of(e, time_of(e, at), rest);
         if (is_kept_out(&h, &one) || merge_cancels(&h, &one))

@@ -15,8 +15,9 @@
  * It is a set by digest: any order and any repetition of the events gives the same bytes. For that
  * three kinds are bounded apart: of `due`, which duplicates repeat, the first 4 and the last 12 are
  * kept; of `progress` the last; of the others the first 16 and the last 31. Ends of hops are not
- * kept, nor is a cancel told again without its author. (Where an event is `forgotten` or a cancel,
- * and entries had been left out, the order may matter.)
+ * kept (after nothing else it is a version without entries), nor is a cancel told again without its
+ * author. (Where an event is `forgotten` or a cancel, and entries had been left out, the order may
+ * matter.)
  */
 #pragma once
 

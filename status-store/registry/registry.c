@@ -11,6 +11,7 @@
 #include "status-store/registry/registry_versions.h"
 
 enum { READERS = 6 };
+#define HELD_MOST ((msec)30 * MSEC_DAY)
 
 /* clang-format off */
 #define TABLES_1 \
@@ -118,14 +119,22 @@ static const char unversioned_to_1[] =
         " WHEN OLD.at > (unixepoch() - 400 * 86400) * 1000" \
         " BEGIN SELECT raise(ABORT, '" #table " is kept 400 days'); END;"
 
-static const struct db_step steps[] = {
-        {.sql = unversioned_to_1}, {.sql = LIMITS_2}, {.sql = CLAIMS_3}, {.sql = ACTS_4 CONTROL_4}};
+/* Of a pause that is over: until then nothing of `moved` is deleted that it may have held. */
+#define HELD_5 \
+        "ALTER TABLE tenants ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;" \
+        "ALTER TABLE pauses ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;"
 
-static const struct db_schema schema = {.tables = TABLES_1 LIMITS_2 CLAIMS_3 ACTS_4 CONTROL_4,
-                                        .steps = steps,
-                                        .version = sizeof(steps) / sizeof(steps[0]),
-                                        .otherwise =
-                                                "bring back a backup made by an earlier version"};
+static const struct db_step steps[] = {{.sql = unversioned_to_1},
+                                       {.sql = LIMITS_2},
+                                       {.sql = CLAIMS_3},
+                                       {.sql = ACTS_4 CONTROL_4},
+                                       {.sql = HELD_5}};
+
+static const struct db_schema schema = {
+        .tables = TABLES_1 LIMITS_2 CLAIMS_3 ACTS_4 CONTROL_4 HELD_5,
+        .steps = steps,
+        .version = sizeof(steps) / sizeof(steps[0]),
+        .otherwise = "bring back a backup made by an earlier version"};
 
 struct registry {
         struct writer *writer;
@@ -186,6 +195,13 @@ int rows_change(struct database *db, const char *sql, const struct db_value *val
         if (database_run(db, sql, values, e) != 0)
                 return -1;
         return sqlite3_changes(database_handle(db)) > 0 ? 1 : 0;
+}
+
+int rows_end_pause(struct database *db, const char *pause_ends, const char *name, struct err *e)
+{
+        return database_run(
+                db, pause_ends,
+                DB_VALUES(value_text(name), value_int(clock_wall()), value_int(HELD_MOST)), e);
 }
 
 struct change {

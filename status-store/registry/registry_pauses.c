@@ -44,8 +44,9 @@ int registry_pause(struct registry *r, const char *key, struct pause_record *out
 static int put_pause(struct database *db, const struct pause_record *p, bool told, struct err *e)
 {
         return database_run(db,
-                            "INSERT OR REPLACE INTO pauses(" PAUSE_COLUMNS ", told)"
-                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+                            "INSERT OR REPLACE INTO pauses(" PAUSE_COLUMNS ", told, held_until)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6,"
+                            " ifnull((SELECT held_until FROM pauses WHERE key = ?1), 0))",
                             DB_VALUES(value_text(p->key), value_int(p->v), value_int(p->paused),
                                       value_int(p->paused_at), value_text(p->by), value_int(told)),
                             e);
@@ -105,6 +106,8 @@ static int change_pause(struct database *db, void *owner, struct err *e)
         }
         p->v = old.v + 1;
         p->paused_at = p->paused ? clock_wall() : old.paused_at;
+        if (!p->paused && rows_end_pause(db, PAUSE_ENDS("pauses", "key", "at"), p->key, e) != 0)
+                return -1;
         return put_pause(db, p, false, e);
 }
 

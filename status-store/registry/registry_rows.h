@@ -56,3 +56,12 @@ int rows_exist(struct database *db, const char *sql, const struct db_value *valu
                struct err *e) MUST_CHECK;
 int rows_change(struct database *db, const char *sql, const struct db_value *values,
                 struct err *e) MUST_CHECK;
+
+/* If the pause in that row is on, it ends, which the caller writes. What it held comes to consumers
+ * now: the list of last acts keeps all of it for as long again as the pause lasted, or for what was
+ * left of such a time when it began; 30 days at most. */
+#define PAUSE_ENDS(table, name, since) \
+        "UPDATE " table " SET held_until = ?2 + min(max(?2, held_until) - ifnull(" since ", 0)," \
+        " ?3) WHERE " name " = ?1 AND paused"
+int rows_end_pause(struct database *db, const char *pause_ends, const char *name,
+                   struct err *e) MUST_CHECK;

@@ -77,9 +77,9 @@ static int put_tenant(struct database *db, struct tenant *t, const struct tenant
         enum tenant_login login = t->login_unsure ? LOGIN_UNSURE : known;
         return database_run(
                 db,
-                "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told)"
+                "INSERT OR REPLACE INTO tenants(" TENANT_COLUMNS ", told, held_until)"
                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-                " ?17, ?18, 0)",
+                " ?17, ?18, 0, ifnull((SELECT held_until FROM tenants WHERE name = ?1), 0))",
                 DB_VALUES(value_text(r->name), value_int(r->v), value_int(r->rate_count),
                           value_int(r->rate_per), value_int(r->burst), value_int(r->max_running),
                           value_int(r->slots_version), value_int(r->max_pending),
@@ -176,6 +176,9 @@ static int change_tenant(struct database *db, void *owner, struct err *e)
                 return err_set(e, ERR_CONFLICT, "tenant %s was changed at the same time",
                                t->record.name);
         t->record.v++;
+        if (!t->record.paused &&
+            rows_end_pause(db, PAUSE_ENDS("tenants", "name", "paused_at"), t->record.name, e) != 0)
+                return -1;
         return put_tenant(db, t, &old, e);
 }
 

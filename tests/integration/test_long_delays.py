@@ -21,6 +21,11 @@ def warren(broker, tmp_path_factory):
         yield whole
 
 
+@pytest.fixture(scope="module")
+def replica(warren):
+    return warren.add_status_store(keep_ended="1s", **SHORT)
+
+
 class Clock:
     """Seconds since it was made."""
 
@@ -96,12 +101,14 @@ def test_acts_hold_when_rows_and_marks_are_gone(warren):
     until(lambda: all(is_gone(warren, id) for id in ended), 10, "their old messages leave no rows")
 
 
-def test_only_the_primary_knows(warren):
-    """A replica has lost the row too. What it does not know waits until the primary has answered."""
-    replica = warren.add_status_store(keep_ended="1s", **SHORT)
-    urls = warren.consumer.settings["status_store_url"]
-    warren.consumer.settings["status_store_url"] = f"http://127.0.0.1:{replica.port}"
+def ask_first(warren, *stores):
+    warren.consumer.settings["status_store_url"] = ",".join(f"http://127.0.0.1:{store.port}" for store in stores)
     warren.consumer.restart()
+
+
+def test_only_the_primary_knows(warren, replica):
+    """A replica has lost the row too. What it does not know waits until the primary has answered."""
+    ask_first(warren, replica)
     cancelled, untouched = (warren.api.submit("note", delay="6s")["id"] for _ in range(2))
     warren.api.wait(cancelled, "scheduled")
     act(warren.api, "POST", f"{cancelled}/cancel")
@@ -116,9 +123,59 @@ def test_only_the_primary_knows(warren):
     until(lambda: "only the primary status-store knows" in warren.consumer.log(), 10, "it is not sure")
     assert warren.starts(cancelled) == 0
     before = dropped(warren)
-    warren.consumer.settings["status_store_url"] += f",{urls}"
-    warren.consumer.restart()
+    ask_first(warren, replica, warren.status_store)
     until(lambda: dropped(warren) > 0, 20, "the primary has said that it is over")
     all_settled(warren)
     assert (before, warren.starts(cancelled), warren.starts(untouched)) == (0, 0, 1)
     until(lambda: is_gone(warren, cancelled), 10, "its message leaves no row")
+
+
+def test_rows_that_go_during_the_last_of_several_legs(warren, replica):
+    """A delay of 15.5 s takes a leg of 10 s and one of 5 s. Its end makes a row again in which a replica, which is
+    asked first, finds nothing of the act."""
+    ask_first(warren, replica, warren.status_store)
+    clock = Clock()
+    job = {name: warren.api.submit("note", delay="15.5s")["id"] for name in ("untouched", "cancelled", "now")}
+    clock.wait(10.3)
+    act(warren.api, "POST", f"{job['cancelled']}/cancel")
+    act(warren.api, "POST", f"{job['now']}/run-now")
+    acted = clock.now()
+    warren.api.wait(job["now"])
+    assert warren.consumer.stop() == 0
+    clock.wait(acted + 1.2)  # more than keep_ended
+    for store in (replica, warren.status_store):
+        prune(store)
+    ended = (job["cancelled"], job["now"])
+    until(lambda: all(is_gone(warren, id) for id in ended), 3, "they are deleted before they come due")
+    clock.wait(acted + 4.1)
+    warren.consumer.start()  # it reads no mark that is older than they live
+    clock.wait(15.6)
+    until(lambda: warren.starts(job["untouched"]) == 1, 10, "one without an act runs")
+    all_settled(warren)
+    assert {name: warren.starts(id) for name, id in job.items()} == {"untouched": 1, "cancelled": 0, "now": 1}
+    until(lambda: all(is_gone(warren, id) for id in ended), 10, "their old messages leave no rows")
+
+
+def test_old_messages_wait_for_a_store(warren):
+    """No store answers for longer than a consumer waits for it."""
+    def judged(verdict):
+        return warren.consumer.metrics().sum("warren_duplicates_checked_total", verdict=verdict)
+    ask_first(warren, warren.status_store)
+    cancelled, untouched = (warren.api.submit("note", delay="2s")["id"] for _ in range(2))
+    warren.api.wait(cancelled, "scheduled")
+    act(warren.api, "POST", f"{cancelled}/cancel")
+    clock = Clock()
+    assert warren.consumer.stop() == 0
+    clock.wait(1.2)  # more than keep_ended
+    prune(warren.status_store)
+    until(lambda: is_gone(warren, cancelled), 3, "its row is deleted")
+    assert warren.status_store.stop() == 0
+    clock.wait(4.1)
+    warren.consumer.start()  # it reads no mark that is older than they live
+    until(lambda: judged("behind") >= 2, 20, "both are sent away")
+    assert (warren.starts(cancelled), warren.starts(untouched)) == (0, 0)
+    warren.status_store.start()
+    until(lambda: warren.starts(untouched) == 1, 20, "a store has answered")
+    until(lambda: judged("dropped") == 1, 20, "and said that it is over")
+    all_settled(warren)
+    assert (warren.starts(cancelled), warren.starts(untouched)) == (0, 1)

@@ -139,7 +139,8 @@ static void verdicts(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_judge(&rows[i].answer, ME, true), rows[i].want);
+                assert_int_equal(duplicate_judge(&rows[i].answer, ME, DOUBT_POSSIBLE),
+                                 rows[i].want);
 }
 
 /* Nothing but its key says that it may be a duplicate. */
@@ -157,7 +158,46 @@ static void for_its_key_alone_it_waits_for_no_store(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 const struct duplicate_answer a = {.state = rows[i].state};
-                assert_int_equal(duplicate_judge(&a, ME, false), rows[i].want);
+                assert_int_equal(duplicate_judge(&a, ME, DOUBT_KEY), rows[i].want);
+        }
+}
+
+static void what_may_be_over_waits_for_a_store(void **state)
+{
+        static const struct {
+                enum duplicate_state state;
+                enum duplicate_step want;
+        } rows[] = {
+                {DUPLICATE_SILENT, DUPLICATE_POSTPONE}, {DUPLICATE_BEHIND, DUPLICATE_POSTPONE},
+                {DUPLICATE_UNKNOWN, DUPLICATE_RUN},     {DUPLICATE_OPEN, DUPLICATE_RUN},
+                {DUPLICATE_CLOSED, DUPLICATE_DROP},     {DUPLICATE_RETRYING, DUPLICATE_WAIT},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct duplicate_answer a = {.state = rows[i].state};
+                assert_int_equal(duplicate_judge(&a, ME, DOUBT_OLD), rows[i].want);
+        }
+}
+
+static void what_may_be_over(void **state)
+{
+        static const struct {
+                struct job job;
+                bool want;
+        } rows[] = {
+                {{.queued_at = NOW - MSEC_DAY, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
+                {{.queued_at = NOW - MSEC_DAY - 1, .submitted_at = NOW}, true},
+                {{.queued_at = 0, .submitted_at = 0}, true},
+                /* It was sent away when no store answered, and is back. */
+                {{.queued_at = NOW, .submitted_at = NOW - MSEC_DAY - 1, .again = true}, true},
+                {{.queued_at = NOW, .submitted_at = NOW - MSEC_DAY, .again = true}, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                if (duplicate_outlives_marks(&rows[i].job, 2 * MSEC_DAY, NOW) != rows[i].want)
+                        fail_msg("row %zu", i);
         }
 }
 
@@ -321,6 +361,8 @@ int main(void)
                 cmocka_unit_test(which_may_have_copies),
                 cmocka_unit_test(verdicts),
                 cmocka_unit_test(for_its_key_alone_it_waits_for_no_store),
+                cmocka_unit_test(what_may_be_over_waits_for_a_store),
+                cmocka_unit_test(what_may_be_over),
                 cmocka_unit_test(hops_grow_with_the_lag),
                 cmocka_unit_test(a_lag_is_read),
                 cmocka_unit_test(answers_are_read),

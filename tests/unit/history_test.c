@@ -225,6 +225,30 @@ static void cut_and_later_forms_have_a_gap(void **state)
         assert_true(history_has_gap(buffer_bytes(&history)));
 }
 
+/* A row of which only that is known was made again: it has no beginning, and none was left out. */
+static void the_end_of_a_hop_begins_a_history(void **state)
+{
+        AUTO_BUFFER hop_first = {0};
+        AUTO_BUFFER hop_last = {0};
+        struct seen s = {0};
+        struct event due = event_of(EVENT_DUE, 1, NOW);
+        struct event started = event_of(EVENT_STARTED, 1, NOW + 1);
+        (void)state;
+        due.has_job = due.job.hop = true;
+        assert_true(history_add(&hop_first, &due, NOW));
+        assert_false(history_add(&hop_first, &due, NOW + 5));
+        assert_false(history_has_gap(buffer_bytes(&hop_first)));
+        assert_true(history_each(buffer_bytes(&hop_first), see, &s));
+        assert_int_equal(s.count, 0);
+        history_add(&hop_first, &started, NOW + 1);
+        history_add(&hop_last, &started, NOW + 1);
+        assert_false(history_add(&hop_last, &due, NOW));
+        assert_true(bytes_equal(buffer_bytes(&hop_first), buffer_bytes(&hop_last)));
+        history_note_gap(&hop_last);
+        assert_false(history_add(&hop_last, &due, NOW));
+        assert_true(history_has_gap(buffer_bytes(&hop_last)));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -235,6 +259,7 @@ int main(void)
                 cmocka_unit_test(a_job_is_due_when_its_delay_ends),
                 cmocka_unit_test(a_cancel_is_told_once),
                 cmocka_unit_test(cut_and_later_forms_have_a_gap),
+                cmocka_unit_test(the_end_of_a_hop_begins_a_history),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

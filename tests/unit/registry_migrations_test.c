@@ -6,6 +6,7 @@
 #include "tests/unit/status_rig.h"
 
 #include "status-store/registry/registry_keys.h"
+#include "status-store/registry/registry_pauses.h"
 #include "status-store/registry/registry_types.h"
 #include "tests/unit/stored_db.h"
 
@@ -25,20 +26,31 @@ static char *new_registry_tables(void)
 
 static void the_registry_of_each_version_holds_its_rows(void **state)
 {
-        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1",
-                                            "registry-2", "registry-3"};
+        static const struct {
+                const char *name;
+                bool has_types, has_pauses;
+        } rows[] = {
+                {.name = "registry-first"},
+                {.name = "registry-with-former"},
+                {.name = "registry-1"},
+                {.name = "registry-2", .has_types = true},
+                {.name = "registry-3", .has_types = true},
+                {.name = "registry-4", .has_types = true, .has_pauses = true},
+        };
         (void)state;
         AUTO_FREE char *tables = new_registry_tables();
-        for (size_t i = 0; i < COUNT(names); i++) {
+        for (size_t i = 0; i < COUNT(rows); i++) {
                 struct err e = {0};
                 struct place place;
                 struct tenant t = {0};
                 struct type mail = {0};
+                struct pause_record pause = {0};
+                const bool has_types = rows[i].has_types;
                 place_open(&place);
-                stored_db_make(place.path, names[i]);
+                stored_db_make(place.path, rows[i].name);
                 AUTO(registry) r = registry_create(place.path, &e);
                 if (r == NULL)
-                        fail_msg("%s: %s", names[i], e.text);
+                        fail_msg("%s: %s", rows[i].name, e.text);
                 assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
                 assert_int_equal(t.record.v, 7);
                 assert_int_equal(t.record.weight, 3);
@@ -47,20 +59,21 @@ static void the_registry_of_each_version_holds_its_rows(void **state)
                 assert_int_equal(registry_tenant(r, "going", &t, &e), 1);
                 assert_true(t.record.deleted);
                 assert_int_equal(registry_revoke_key(r, "acme", "k1abc", &e), 0);
-                bool has_types =
-                        strcmp(names[i], "registry-2") == 0 || strcmp(names[i], "registry-3") == 0;
                 assert_int_equal(registry_type(r, "mail", &mail, &e), has_types);
                 assert_int_equal(mail.record.max_running, has_types ? 5 : RECORD_UNLIMITED);
                 assert_int_equal(mail.rate_in_force.version, has_types ? 1 : 0);
+                assert_int_equal(registry_pause(r, "type:acme/mail", &pause, &e),
+                                 rows[i].has_pauses);
+                assert_int_equal(pause.paused, rows[i].has_pauses);
                 registry_destroy(&r);
                 AUTO_FREE char *former =
                         stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
                 assert_string_equal(former, "going\ngone\n");
                 AUTO_FREE char *version = stored_db_lines(place.path, "PRAGMA user_version");
-                assert_string_equal(version, "4\n");
+                assert_string_equal(version, "5\n");
                 AUTO_FREE char *schema = stored_db_schema(place.path);
                 assert_string_equal(schema, tables);
-                stored_db_exec(place.path, "PRAGMA user_version = 5");
+                stored_db_exec(place.path, "PRAGMA user_version = 6");
                 assert_null(registry_create(place.path, &e));
                 assert_int_equal(e.code, ERR_CONFLICT);
                 assert_non_null(strstr(e.text, "bring back a backup"));

@@ -287,32 +287,6 @@ static void rows_stay_until_the_message_has_come_due(void **state)
         assert_int_equal(forget(f->registry, late.due + KEEP + 1), 1);
 }
 
-static void nothing_of_what_is_paused_for_long_is_deleted(void **state)
-{
-        static const struct {
-                const char *key;
-                bool holds;
-        } pauses[] = {{"type:noop", true}, {"type:acme/noop", true}, {"type:acme-two/noop", false}};
-        struct fixture *f = *state;
-        const msec later = NOW + 300 * (msec)MSEC_DAY;
-        struct intent i = intent_of(ID, ACT_CANCEL);
-        struct err e = {0};
-        for (size_t n = 0; n < COUNT(pauses); n++) {
-                (void)end(f->registry, &i);
-                assert_int_not_equal(
-                        registry_rows_change(f->registry,
-                                             "INSERT INTO pauses(key, v, paused, at)"
-                                             " VALUES(?1, 1, 1, ?2)",
-                                             DB_VALUES(value_text(pauses[n].key), value_int(NOW)),
-                                             &e),
-                        -1);
-                assert_int_equal(forget(f->registry, later), !pauses[n].holds);
-                assert_int_not_equal(registry_rows_change(f->registry, "DELETE FROM pauses",
-                                                          DB_VALUES(value_int(0)), &e),
-                                     -1);
-        }
-}
-
 static void a_holder_is_granted_the_same_run_again(void **state)
 {
         struct fixture *f = *state;
@@ -505,7 +479,6 @@ int main(void)
                 WITH_REGISTRY(room_is_shared_by_tenants),
                 WITH_REGISTRY(a_tenant_cannot_fill_the_list),
                 WITH_REGISTRY(rows_stay_until_the_message_has_come_due),
-                WITH_REGISTRY(nothing_of_what_is_paused_for_long_is_deleted),
                 WITH_REGISTRY(a_holder_is_granted_the_same_run_again),
                 WITH_REGISTRY(no_run_is_granted_while_a_later_one_is_under_way),
                 WITH_REGISTRY(a_retry_is_granted_its_run_with_the_intent),

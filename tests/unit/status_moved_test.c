@@ -124,19 +124,22 @@ static void the_list_knows_what_the_rows_have_lost(void **state)
         rig_close(&r);
 }
 
+enum leg { ONLY_LEG, LAST_OF_SEVERAL };
+
 /* Its first row, in which it was cancelled or moved, was deleted. It comes due again and again
  * while the primary is away: more often than a history keeps. */
-static void a_message_alone_says_nothing_of_earlier_acts(void **state)
+static void say_nothing_of_earlier_acts(enum leg leg)
 {
         enum { DUES = 20 };
         struct rig r;
         struct job j = rig_job(ID, START);
         struct job_message m;
-        (void)state;
         rig_open(&r);
         for (int i = 0; i < DUES; i++) {
                 job_encode(&j, STATION_LANE_MOVE, START + 2 + i, &m);
                 message_add_int(&m.message, "x-due-at", START + 2 + i);
+                if (leg == LAST_OF_SEVERAL)
+                        message_add_int(&m.message, "x-hop", 1);
                 rig_fold(&r, &m);
                 check(&r, message(1, 0, MOVED_UNKNOWN), "unknown");
         }
@@ -150,6 +153,13 @@ static void a_message_alone_says_nothing_of_earlier_acts(void **state)
         check(&r, message(1, 0, MOVED_SUPERSEDED), "superseded");
         assert_false(was_to_be_forgotten);
         rig_close(&r);
+}
+
+static void a_message_alone_says_nothing_of_earlier_acts(void **state)
+{
+        (void)state;
+        say_nothing_of_earlier_acts(ONLY_LEG);
+        say_nothing_of_earlier_acts(LAST_OF_SEVERAL);
 }
 
 static void consumers_that_live_and_follow_the_marks_are_listed(void **state)
