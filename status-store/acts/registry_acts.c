@@ -111,13 +111,14 @@ static int may_be_missing(struct database *db, const struct intent *i, const str
 {
         if (i->due > t->now + t->keep / 2)
                 return 0;
-        int held = rows_exist(db,
-                              "SELECT 1 FROM tenants WHERE name = ?1 AND paused UNION ALL"
-                              " SELECT 1 FROM pauses WHERE paused"
-                              " AND (key IN ('type:' || ?2, 'type:' || ?1 || '/' || ?2)"
-                              "  OR ?2 IS NULL AND (instr(key, '/') = 0"
-                              "  OR substr(key, 1, length(?1) + 6) = 'type:' || ?1 || '/'))",
-                              DB_VALUES(value_text(i->tenant), value_text(i->type)), e);
+        int held = rows_exist(
+                db,
+                "SELECT 1 FROM tenants WHERE name = ?1 AND (paused OR held_until > ?3)"
+                " UNION ALL SELECT 1 FROM pauses WHERE (paused OR held_until > ?3)"
+                " AND (key IN ('type:' || ?2, 'type:' || ?1 || '/' || ?2)"
+                "  OR ?2 IS NULL AND (instr(key, '/') = 0"
+                "  OR substr(key, 1, length(?1) + 6) = 'type:' || ?1 || '/'))",
+                DB_VALUES(value_text(i->tenant), value_text(i->type), value_int(t->now)), e);
         return held < 0 ? -1 : !held;
 }
 
