@@ -35,8 +35,11 @@ bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now)
 
 bool duplicate_outlives_marks(const struct job *job, msec marks_keep, msec now)
 {
-        return is_old_message(job, marks_keep, now) ||
-               (job->again && duplicate_needs_primary(job, marks_keep, now));
+        bool is_dated = job->queued_at > 0 || job->submitted_at > 0;
+
+        return (is_dated && is_old_message(job, marks_keep, now)) ||
+               (job->again && job->submitted_at > 0 &&
+                duplicate_needs_primary(job, marks_keep, now));
 }
 
 bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)

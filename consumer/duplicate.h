@@ -38,7 +38,8 @@ bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, m
  * marks_keep: another one that does not know the job says nothing about it. */
 bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now);
 /* Only a store can say whether it was cancelled or moved. It is old, or it was sent away once
- * (x-again), perhaps for want of an answer, which made it young, and its job is old. */
+ * (x-again), perhaps for want of an answer, which made it young, and its job is old. False for one
+ * without a time: publishers outside may give none, and their jobs must not wait for a store. */
 bool duplicate_outlives_marks(const struct job *job, msec marks_keep, msec now);
 
 enum duplicate_state {

@@ -188,7 +188,8 @@ static void what_may_be_over(void **state)
         } rows[] = {
                 {{.queued_at = NOW - MSEC_DAY, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
                 {{.queued_at = NOW - MSEC_DAY - 1, .submitted_at = NOW}, true},
-                {{.queued_at = 0, .submitted_at = 0}, true},
+                {{.queued_at = 0, .submitted_at = 0}, false}, /* from outside, without a time */
+                {{.queued_at = NOW, .submitted_at = 0, .again = true}, false},
                 /* It was sent away when no store answered, and is back. */
                 {{.queued_at = NOW, .submitted_at = NOW - MSEC_DAY - 1, .again = true}, true},
                 {{.queued_at = NOW, .submitted_at = NOW - MSEC_DAY, .again = true}, false},
