@@ -144,12 +144,13 @@ static void add_letter(struct buffer *out, sqlite3_stmt *s, bool masks)
 /* The columns of a letter, then its body. */
 static bool is_found(struct letter_search *search, sqlite3_stmt *s, bool masks)
 {
-        bool hides = masks && quotes_payload(s, LETTER_ERROR);
+        struct bytes error = {0};
         char id[UUID_SIZE];
 
         db_text(s, 0, id, sizeof(id));
-        return letter_search_look(search, id, hides ? (struct bytes){0} : db_bytes(s, LETTER_ERROR),
-                                  db_bytes(s, LETTER_COLUMN_COUNT));
+        if (!masks || !quotes_payload(s, LETTER_ERROR))
+                error = db_bytes(s, LETTER_ERROR);
+        return letter_search_look(search, id, error, db_bytes(s, LETTER_COLUMN_COUNT));
 }
 
 /* Letter by letter, so that it is known how far it came. */
