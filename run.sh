@@ -151,6 +151,7 @@ database = $var/data/status.db
 primary = true
 registry = $var/data/registry.db
 provision_password_file = $var/secrets/warren-provision.password
+operator_password_file = $var/secrets/warren-operator.password
 management_url = http://127.0.0.1:$WARREN_MANAGEMENT_PORT
 management_password_file = $var/broker/warren-admin.password
 bootstrap_admin_key_file = $var/secrets/admin.key
@@ -159,6 +160,7 @@ TEXT
 port = $port_dlx
 health_port = $port_dlx_health
 archive = $var/data/archive.db
+status_store_url = http://127.0.0.1:$port_status
 TEXT
         write_config consumer <<TEXT
 health_port = $port_consumer_health

@@ -19,7 +19,7 @@ Suites, all of them by default, in this order:
 
 Only when named:
   valgrind     unit tests of a plain build under valgrind
-  soak         the slowest tests of integration and faults: minutes of load, long waits
+  soak         the slowest tests of integration, faults and run: minutes of load, long waits
   upgrade      the version before beside this one, under load; needs the repository's history
   platform     ./run.sh and the suites on Debian 13 and sid, in roots by debootstrap, as root; hours
 
@@ -102,9 +102,12 @@ suite_valgrind() {
 readonly quick=(-m 'not soak' --dist loadfile) slow=(-m soak --dist loadfile)
 suite_integration() { need_build asan && run_pytest integration tests/integration -n 4 "${quick[@]}"; }
 suite_faults() { need_build asan && run_pytest faults tests/faults -n 3 "${quick[@]}"; }
-suite_soak() { need_build asan && run_pytest soak tests/integration tests/faults -n 3 "${slow[@]}"; }
+suite_soak() {
+        need_build asan && need_build plain &&
+                run_pytest soak tests/integration tests/faults tests/run -n 3 "${slow[@]}"
+}
 
-suite_run() { need_build plain && run_pytest run tests/run; }
+suite_run() { need_build plain && run_pytest run tests/run -m 'not soak'; }
 
 suite_bench() {
         need_build plain || return 1

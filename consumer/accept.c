@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * accept.c: what happens to a delivery: it joins its attempt that is here already, or is acked as
- * known, sent on, buried, checked for a duplicate, held until due, or waits for a worker.
+ * known, dropped by its mark, sent on, parked, buried, checked for a duplicate, held until due, or
+ * waits for a worker.
  */
 #include "consumer/accept.h"
 
@@ -12,6 +13,7 @@
 #include "consumer/departure.h"
 #include "consumer/finish.h"
 #include "consumer/next_step.h"
+#include "consumer/park.h"
 #include "consumer/type_limits.h"
 
 static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wanted)
@@ -23,11 +25,30 @@ static void hop(struct consumer *c, struct attempt *a, enum hop_why why, msec wa
         finish_publish(c, a);
 }
 
+static struct duplicate_view view_of(const struct consumer *c, const struct attempt *a,
+                                     enum mark_verdict mark)
+{
+        return (struct duplicate_view){
+                .redelivered = a->delivery->redelivered,
+                .reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT,
+                .unmarked = mark == MARK_ASK || a->unmarked,
+                .marks_keep = c->settings->marks_keep,
+        };
+}
+
 static bool is_possible_duplicate(const struct consumer *c, const struct attempt *a, msec now)
 {
-        bool reconnected = c->ups > 1 && clock_mono() - c->reconnected_at < DUPLICATE_RECONNECT;
+        const struct duplicate_view view = view_of(c, a, marks_judge(c->marks, &a->job));
 
-        return duplicate_is_possible(&a->job, a->delivery->redelivered, reconnected, now);
+        return duplicate_is_possible(&a->job, &view, now);
+}
+
+static bool is_stale(const struct consumer *c, const struct attempt *a, enum mark_verdict mark,
+                     msec now)
+{
+        const struct duplicate_view view = view_of(c, a, mark);
+
+        return !a->checked && duplicate_is_stale(&a->job, &view, now);
 }
 
 /* While it hopped, a copy of it may have run. */
@@ -67,12 +88,20 @@ static msec hold_of(const struct consumer *c, const struct tenant_queue *f)
         return f->due < most ? DELAY_HOLD_LONGEST : DELAY_HOLD_MAX;
 }
 
+static enum pause pause_of(const struct consumer *c, const struct attempt *a)
+{
+        return control_pause(c->control, a->job.tenant, a->job.type, NULL);
+}
+
 static struct next next_of(struct consumer *c, struct attempt *a, const struct handler *h, msec now)
 {
+        enum mark_verdict mark = marks_judge(c->marks, &a->job);
         struct next_view view = {
                 .job = &a->job,
                 .handler = h,
-                .paused = control_type_is_paused(c->control, a->job.type),
+                .paused = pause_of(c, a) != PAUSE_NONE,
+                .mark = mark,
+                .stale = is_stale(c, a, mark, now),
                 .suspect = is_suspect(c, a, now),
                 .hold = hold_of(c, a->queue),
                 .unhandled_max = c->settings->no_handler_wait,
@@ -94,6 +123,12 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
 
         a->job.unhandled_at = next.unhandled_at;
         switch (next.step) {
+        case NEXT_CANCEL:
+                finish_cancel(c, a, now);
+                return;
+        case NEXT_DROP:
+                finish_settle(c, a, SETTLE_ACK);
+                return;
         case NEXT_EXPIRE:
                 finish_expire(c, a, now);
                 return;
@@ -104,6 +139,9 @@ static void go_on(struct consumer *c, struct attempt *a, msec now)
         case NEXT_MOVE_TO_LONG:
                 departure_move_to_long(a);
                 finish_publish(c, a);
+                return;
+        case NEXT_PARK:
+                park(c, a, pause_of(c, a));
                 return;
         case NEXT_HOP:
                 hop(c, a, next.why, next.wait);
@@ -245,6 +283,26 @@ static void bury_poison(struct consumer *c, struct attempt *a, int64_t starts)
         finish_publish(c, a);
 }
 
+/* Another copy of it does. The store does not know that before its handler has begun. */
+static bool runs_here(const struct consumer *c, const struct attempt *a,
+                      const struct duplicate_answer *answer, enum duplicate_step step)
+{
+        bool starts = step == DUPLICATE_RUN || step == DUPLICATE_RUN_AGAIN;
+
+        return starts && (a->job.copy > 0 || answer->state == DUPLICATE_RUNNING) &&
+               attempts_other_copy_runs(&c->attempts, a);
+}
+
+/* Marks that came since it was accepted here are known: only what comes is old. */
+static enum duplicate_doubt doubt_of(const struct consumer *c, const struct attempt *a, msec now)
+{
+        if (a->state == STATE_ASKED && !a->checked &&
+            duplicate_outlives_marks(&a->job, c->settings->marks_keep, now))
+                return DOUBT_OLD;
+        bool possible = is_possible_duplicate(c, a, now) || marks_follow_is_blind(c->marks_follow);
+        return possible ? DOUBT_POSSIBLE : DOUBT_KEY;
+}
+
 enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
                                  const struct duplicate_answer *answer)
 {
@@ -254,12 +312,14 @@ enum duplicate_step accept_judge(struct consumer *c, struct attempt *a,
                 [DUPLICATE_BURY] = "poison",     [DUPLICATE_BURY_AGAIN] = "buried",
                 [DUPLICATE_POSTPONE] = "behind",
         };
-        bool possible = is_possible_duplicate(c, a, clock_wall());
-        enum duplicate_step step = duplicate_judge(answer, c->worker, possible);
+        enum duplicate_step step = duplicate_judge(answer, c->worker, doubt_of(c, a, clock_wall()));
 
+        if (runs_here(c, a, answer, step))
+                step = DUPLICATE_WAIT;
         metric_increment(c->measures.checked, 1, verdicts[step]);
         a->checked = true;
-        a->unseen_since = clock_mono();
+        a->unmarked = false;
+        a->unseen_since = a->answered_at = clock_mono();
         a->redelivered = a->redelivered || step == DUPLICATE_RUN_AGAIN || step == DUPLICATE_WAIT ||
                          step == DUPLICATE_POSTPONE;
         return step;
@@ -274,7 +334,10 @@ void accept_judged(struct consumer *c, struct attempt *a, const struct duplicate
                 go_on(c, a, clock_wall());
                 break;
         case DUPLICATE_DROP:
-                finish_settle(c, a, SETTLE_ACK);
+                if (answer->forget)
+                        finish_forget(c, a, clock_wall());
+                else
+                        finish_settle(c, a, SETTLE_ACK);
                 break;
         case DUPLICATE_WAIT:
         case DUPLICATE_POSTPONE:
@@ -304,17 +367,19 @@ static void review(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
         const struct handler *h = handlers_find(c->handlers, a->job.type);
+        enum pause pause = pause_of(c, a);
 
-        bool paused = control_type_is_paused(c->control, a->job.type);
-
-        if (h != NULL && !paused) {
+        if (h != NULL && pause == PAUSE_NONE) {
                 a->handler = h;
                 return;
         }
         ready_remove(&c->ready, a);
-        if (paused)
-                a->job.unhandled_at = 0;
-        hop(c, a, paused ? HOP_PAUSED : HOP_UNKNOWN, 0); /* checked again when it comes back */
+        if (pause == PAUSE_NONE) {
+                hop(c, a, HOP_UNKNOWN, 0); /* checked again when it comes back */
+                return;
+        }
+        a->job.unhandled_at = 0;
+        park(c, a, pause);
 }
 
 void accept_take_back(struct consumer *c, struct attempt *a)

@@ -26,8 +26,10 @@ void attempt_move(struct attempt *a, enum attempt_state to)
 
 void attempt_stop(struct attempt *a, enum stop_reason why)
 {
-        attempt_move(a, STATE_STOPPING);
         a->stopped_for = why;
+        if (a->state == STATE_STOPPING)
+                return;
+        attempt_move(a, STATE_STOPPING);
         run_stop(a->run, a->handler->grace);
 }
 
@@ -40,21 +42,6 @@ bool attempt_is_unstarted(const struct attempt *a)
 {
         return a->state == STATE_ASKED || a->state == STATE_HELD || a->state == STATE_WAITING ||
                a->state == STATE_PICKED;
-}
-
-void attempt_key_of(const struct job *job, struct attempt_key *out)
-{
-        memset(out, 0, sizeof(*out));
-        memcpy(out->tenant, job->tenant, strnlen(job->tenant, sizeof(out->tenant)));
-        memcpy(out->id, job->id, strnlen(job->id, sizeof(out->id)));
-        out->run = job->run;
-        out->number = job->attempt + 1;
-}
-
-void attempt_key_of_message(const struct job *job, struct attempt_key *out)
-{
-        attempt_key_of(job, out);
-        out->stamp = job->queued_at + 1;
 }
 
 static size_t delivery_size(const struct delivery *d)

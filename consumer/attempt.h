@@ -14,6 +14,7 @@
 #include "common/amqp/outbox.h"
 #include "common/model/event.h"
 #include "common/model/job.h"
+#include "consumer/attempt_key.h"
 #include "consumer/attempt_state.h"
 #include "consumer/progress.h"
 #include "consumer/runner/handlers.h"
@@ -24,25 +25,20 @@
 enum departure {
         DEPART_COMPLETE,  /* the event `completed`, in a batch; then acked */
         DEPART_GIVE_BACK, /* the event `released`, in a batch; then requeued */
+        DEPART_FORGET,    /* the event `forgotten`, in a batch; then acked: it had ended before */
         DEPART_EXPIRE,    /* the event `cancelled`, in a batch; then acked */
+        DEPART_CANCEL,    /* likewise: somebody cancelled it, before it started or while it ran */
         DEPART_RETRY,     /* to a delay exchange; counted as an attempt */
         DEPART_BURY,      /* to `dead` */
         DEPART_HOP,       /* to a delay queue alone; not counted as an attempt */
         /* To a delay exchange, so that the stream is told: the first wait of a job from outside. */
         DEPART_FIRST_HOP,
         DEPART_LANE, /* to its tenant's lane `long`; not counted as an attempt */
+        DEPART_PARK, /* to the parked queue of a pause; likewise */
 };
 
 /* Why a handler was told to stop. */
-enum stop_reason { STOP_UNASKED, STOP_LINK_LOST, STOP_DRAINING };
-
-/* Zero-padded, for hashing. */
-struct attempt_key {
-        char tenant[TENANT_SIZE];
-        char id[UUID_SIZE];
-        int64_t run, number;
-        msec stamp; /* 0; attempt_key_of_message tells the messages of an attempt apart */
-};
+enum stop_reason { STOP_UNASKED, STOP_LINK_LOST, STOP_DRAINING, STOP_CANCELLED };
 
 struct consumer;
 struct question;
@@ -60,8 +56,11 @@ struct attempt {
         size_t bytes;                    /* of memory, with its deliveries */
         bool redelivered;                /* it may have run before; passed to the handler */
         bool checked;                    /* its duplicate check is done */
+        bool unmarked;                   /* marks that are not known here may be of it: it is asked
+                                            about before it starts */
         msec arrived_at;                 /* monotonic */
         msec unseen_since; /* monotonic; no copy of it is known to have started before */
+        msec answered_at;  /* monotonic; when it was last asked about; 0: never */
 
         struct attempt *prev, *next; /* of the list that belongs to its state */
         UT_hash_handle hh;
@@ -85,6 +84,8 @@ struct attempt {
 
         enum departure departure;       /* LEAVING */
         struct publication publication; /* LEAVING: its unconfirmed message */
+        /* LEAVING: called when the broker has no queue for that; NULL: it is published again. */
+        void (*refused)(struct consumer *c, struct attempt *a);
         struct buffer error;
 };
 
@@ -96,7 +97,8 @@ void attempt_destroy(struct attempt **a);
 
 /* Asserts that attempt_may_move allows it. */
 void attempt_move(struct attempt *a, enum attempt_state to);
-/* RUNNING: tells its handler to stop; it is killed after its grace. */
+/* RUNNING: tells its handler to stop; it is killed after its grace. STOPPING: only its reason
+ * changes. */
 void attempt_stop(struct attempt *a, enum stop_reason why);
 /* RUNNING or STOPPING. */
 bool attempt_is_running(const struct attempt *a);
@@ -114,7 +116,3 @@ bool attempt_is_live(const struct attempt *a);
 void attempt_event(struct attempt *a, enum event_kind kind, msec at, struct event *out);
 /* What the event `started` says of the job. */
 void attempt_hint(const struct attempt *a, struct job_hint *out);
-
-void attempt_key_of(const struct job *job, struct attempt_key *out);
-/* The key of this one message: a hop publishes another message with the same attempt key. */
-void attempt_key_of_message(const struct job *job, struct attempt_key *out);

@@ -17,6 +17,16 @@ struct attempt *attempts_find(const struct attempts *all, const struct attempt_k
         return found;
 }
 
+bool attempts_other_copy_runs(const struct attempts *all, const struct attempt *a)
+{
+        for (const struct attempt *o = all->table; o != NULL; o = o->hh.next) {
+                bool is_copy = o != a && attempt_key_is_of(&o->key, &a->key);
+                if (is_copy && (attempt_is_running(o) || o->state == STATE_LEAVING))
+                        return true;
+        }
+        return false;
+}
+
 void attempts_add(struct attempts *all, struct attempt *a)
 {
         HASH_ADD(hh, all->table, key, sizeof(a->key), a);

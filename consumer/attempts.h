@@ -19,6 +19,8 @@ struct attempts {
 
 /* NULL: there is none. */
 struct attempt *attempts_find(const struct attempts *all, const struct attempt_key *key);
+/* Another copy of the attempt runs here, or has ended and is not settled. */
+bool attempts_other_copy_runs(const struct attempts *all, const struct attempt *a);
 void attempts_add(struct attempts *all, struct attempt *a);
 void attempts_remove(struct attempts *all, struct attempt *a);
 /* attempt_join, keeping `bytes` up to date. */

@@ -14,6 +14,7 @@
 #include "common/base/own.h"
 #include "common/base/turn.h"
 #include "consumer/accept.h"
+#include "consumer/cancel.h"
 #include "consumer/core.h"
 #include "consumer/elsewhere.h"
 #include "consumer/expiry.h"
@@ -64,19 +65,28 @@ static void on_type(void *owner, const struct type_record *r)
         type_rate_record(c->type_rate, r);
 }
 
-static void on_control_ready(void *owner)
+/* At the start no job is taken before tenants, pauses and marks are known. */
+static void take_jobs(void *owner)
 {
         struct consumer *c = owner;
 
-        if (!consumer_is_draining(c))
-                subscriptions_open(c->subscriptions);
+        if (c->takes_jobs || consumer_is_draining(c) || !control_is_ready(c->control) ||
+            marks_follow_is_blind(c->marks_follow))
+                return;
+        c->takes_jobs = true;
+        subscriptions_open(c->subscriptions);
+}
+
+static void on_marks(void *owner)
+{
+        cancel_by_marks(owner);
 }
 
 static const struct control_events control_events = {
         .tenant = on_tenant,
         .pause = on_pause,
         .type = on_type,
-        .ready = on_control_ready,
+        .ready = take_jobs,
 };
 
 /* Once at the end of each turn of the loop: acts on everything that happened in it. */
@@ -84,6 +94,7 @@ static void on_turn(void *owner)
 {
         struct consumer *c = owner;
 
+        marks_follow_turn(c->marks_follow, c->recorded_at);
         if (!consumer_is_draining(c))
                 flow_turn(c);
         start_ready(c);
@@ -98,8 +109,12 @@ static void on_tick(void *owner)
         c->ticks++;
         slots_check(c->slots);
         type_slots_tick(c->type_slots, clock_mono());
-        if (c->ticks % TICKS_PER_COUNT == 0)
+        if (c->ticks % TICKS_PER_COUNT == 0) {
                 slots_count(c->slots);
+                marks_drop_old(c->marks, clock_wall());
+                metric_set(c->measures.marks, (double)marks_count(c->marks));
+                metric_set(c->measures.blind, marks_follow_is_blind(c->marks_follow));
+        }
         if (consumer_is_draining(c)) {
                 if (c->ticks % TICKS_PER_RECORD == 0 && c->phase < PHASE_GONE)
                         heartbeat_publish(c, WORKER_DRAINING);
@@ -132,7 +147,27 @@ static bool is_ready(void *owner, struct err *why)
                 err_set(why, ERR_UNAVAILABLE, "draining");
         else if (links_are_ready(c, why) && !control_is_ready(c->control))
                 err_set(why, ERR_UNAVAILABLE, "the tenants have not been read yet");
+        else if (!err_is_set(why) && !c->takes_jobs)
+                err_set(why, ERR_UNAVAILABLE, "the marks have not been read yet");
         return !err_is_set(why);
+}
+
+static int follow_marks(struct consumer *c, struct err *e)
+{
+        AUTO_FREE char *name = xasprintf("consumer %s marks", c->worker);
+        const struct link_config link = amqp_link_config(&c->settings->amqp, name);
+        const struct marks_follow_config config = {
+                .link = &link,
+                .marks = c->marks,
+                .events = c->events,
+                .worker = c->worker,
+                .applied = on_marks,
+                .caught_up = take_jobs,
+                .owner = c,
+        };
+
+        c->marks_follow = marks_follow_create(&config, c->loop, e);
+        return c->marks_follow == NULL ? -1 : 0;
 }
 
 static int connect_links(struct consumer *c, struct err *e)
@@ -143,7 +178,7 @@ static int connect_links(struct consumer *c, struct err *e)
         if (links_create(c, &config, e) != 0)
                 return -1;
         c->control = control_create(&config, &control_events, c, c->loop, e);
-        return c->control == NULL ? -1 : 0;
+        return c->control == NULL || follow_marks(c, e) != 0 ? -1 : 0;
 }
 
 /* The path of a helper program: the setting, or else in this program's folder. Owned. */
@@ -202,6 +237,7 @@ static void start_duplicate_check(struct consumer *c)
                 .stores = c->stores,
                 .outbox = c->outbox,
                 .app_id = c->worker,
+                .marks_keep = c->settings->marks_keep,
                 .loop = c->loop,
                 .answered = start_checked,
                 .owner = c,
@@ -244,6 +280,7 @@ static int begin(void *owner, struct service *service, struct err *e)
         metrics_on_collect(c->metrics, on_collect, c);
         c->finished = finished_create(FINISHED_MAX);
         c->type_limits = type_limits_create();
+        c->marks = marks_create((size_t)s->marks_max_bytes, s->marks_keep);
         c->progress = start_progress(c);
         c->hops = hops_create(random_fraction);
         for (int why = 0; why < HOP_WHY_COUNT; why++)
@@ -291,6 +328,7 @@ static void end(void *owner)
         finish_release_all(c, NULL);
         alarm_destroy(&c->tick); /* its callback publishes */
         control_destroy(&c->control);
+        marks_follow_destroy(&c->marks_follow);
         runner_destroy(&c->runner);
         progress_destroy(&c->progress);
         link_destroy(&c->publish);
@@ -315,6 +353,7 @@ static void end(void *owner)
         finished_destroy(&c->finished);
         type_limits_destroy(&c->type_limits);
         hops_destroy(&c->hops);
+        marks_destroy(&c->marks);
         handlers_destroy(&c->handlers);
         metrics_destroy(&c->metrics);
 }

@@ -2,7 +2,8 @@
  *
  * core.h: the state of a consumer, shared by its files. They are layers, lowest first: slots.c,
  * type_slots.c and type_rate.c (tokens), copies.c (a question before the start), finish.c (how an
- * attempt leaves), heartbeat.c, expiry.c, type_limits.c, accept.c (deliveries), share.c and flow.c
+ * attempt leaves), park.c, heartbeat.c, expiry.c, cancel.c (marks), type_limits.c, accept.c
+ * (deliveries), share.c and flow.c
  * (how much is held), start.c (starting runs), stop.c (draining), links.c, consumer.c (assembly).
  * None calls a later one: consumer.c checks once a turn of the loop what has changed.
  */
@@ -15,10 +16,13 @@
 #include "common/base/service.h"
 #include "common/clients/control.h"
 #include "common/http/health.h"
+#include "common/model/parked.h"
 #include "consumer/attempts.h"
 #include "consumer/due_soon.h"
 #include "consumer/duplicate_check.h"
 #include "consumer/events.h"
+#include "consumer/marks.h"
+#include "consumer/marks_follow.h"
 #include "consumer/measures.h"
 #include "consumer/ready.h"
 #include "consumer/settings.h"
@@ -35,6 +39,13 @@ enum phase {
         PHASE_LINKS,     /* the links are closing */
 };
 
+/* A parked queue that does not exist, or must not be written. */
+struct park_refusal {
+        char queue[PARKED_QUEUE_SIZE];
+        msec at; /* monotonic; 0: none */
+};
+enum { PARK_REFUSALS_MAX = 16 };
+
 struct consumer {
         const struct consumer_settings *settings;
         struct service *service;
@@ -47,6 +58,8 @@ struct consumer {
         struct link *queues;     /* hops: to delay queues alone */
         struct link *slots_link; /* tokens alone */
         struct control *control;
+        struct marks *marks;
+        struct marks_follow *marks_follow;
         struct health *health;
         struct metrics *metrics;
         struct measures measures;
@@ -76,14 +89,17 @@ struct consumer {
         unsigned picked;       /* PICKED attempts: a worker each */
         struct attempt *asked; /* of those, the ones in copies.c */
         unsigned ticks;
-        unsigned ups;        /* times the consuming link came up */
-        msec reconnected_at; /* monotonic */
-        msec changed_at;     /* monotonic; when a run last started or ended */
-        struct window runs;  /* of all queues: only its mean duration is used */
-        unsigned idle_for;   /* checks in a row that found a worker with nothing to do */
-        msec recorded_at;    /* monotonic; when the last worker record was published */
-        bool stalled;        /* every worker is busy and nothing has ended for a while */
-        bool gathering;      /* a stall is over: starts wait until the queues have delivered */
+        unsigned ups;           /* times the consuming link came up */
+        msec reconnected_at;    /* monotonic */
+        msec changed_at;        /* monotonic; when a run last started or ended */
+        struct window runs;     /* of all queues: only its mean duration is used */
+        unsigned idle_for;      /* checks in a row that found a worker with nothing to do */
+        msec recorded_at;       /* monotonic; when the last worker record was published */
+        atomic_bool takes_jobs; /* also read by the health port's thread */
+        bool stalled;           /* every worker is busy and nothing has ended for a while */
+        msec returned_at;       /* monotonic; when the lack of a parked queue was last logged */
+        struct park_refusal park_refusals[PARK_REFUSALS_MAX]; /* the last ones; used by park.c */
+        bool gathering; /* a stall is over: starts wait until the queues have delivered */
 
         /* Used by stop.c, and at the end by consumer.c. */
         _Atomic(enum phase) phase; /* also read by the health port's thread */

@@ -100,6 +100,11 @@ void departure_decide(struct attempt *a, const struct run_end *end, double chanc
 {
         enum stop_reason why = end->outcome == OUTCOME_STOPPED ? a->stopped_for : STOP_UNASKED;
 
+        /* What it has done all the same is not lost. */
+        if (a->stopped_for == STOP_CANCELLED && end->outcome != OUTCOME_DONE) {
+                a->departure = DEPART_CANCEL;
+                return;
+        }
         if (why == STOP_DRAINING) {
                 a->departure = DEPART_GIVE_BACK;
                 return;
@@ -139,6 +144,12 @@ void departure_delay(struct attempt *a)
 void departure_move_to_long(struct attempt *a)
 {
         send_on(a, DEPART_LANE);
+}
+
+void departure_park(struct attempt *a, enum pause pause)
+{
+        send_on(a, DEPART_PARK);
+        a->job.pause = pause;
 }
 
 void departure_bury(struct attempt *a, enum reason reason, struct bytes text)
@@ -199,10 +210,10 @@ void departure_encode(const struct attempt *a, bool again, msec now, struct job_
         static const enum job_station stations[] = {
                 [DEPART_RETRY] = STATION_RETRY,    [DEPART_BURY] = STATION_BURIAL,
                 [DEPART_HOP] = STATION_HOP,        [DEPART_FIRST_HOP] = STATION_FIRST_HOP,
-                [DEPART_LANE] = STATION_LANE_MOVE,
+                [DEPART_LANE] = STATION_LANE_MOVE, [DEPART_PARK] = STATION_PARK,
         };
 
-        assert(a->departure > DEPART_EXPIRE);
+        assert(a->departure > DEPART_CANCEL);
         job_encode(&a->job, stations[a->departure], now, out);
         if ((again || a->job.again) && message_header(&out->message, "x-again") == NULL)
                 message_add_int(&out->message, "x-again", 1);

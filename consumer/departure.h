@@ -6,7 +6,7 @@
 
 #include "consumer/attempt.h"
 
-/* Each of the next six sets a->departure, and a->job to what the message will say. */
+/* Each of the next seven sets a->departure, and a->job to what the message will say. */
 
 /* The attempt ended. chance: in [0,1), for the backoff's jitter. */
 void departure_decide(struct attempt *a, const struct run_end *end, double chance, msec now);
@@ -15,6 +15,8 @@ void departure_hop(struct attempt *a, msec wait, msec now);
 /* Not due yet: to a delay queue, by job.run_at. */
 void departure_delay(struct attempt *a);
 void departure_move_to_long(struct attempt *a);
+/* Its type is paused: to the queue of that pause. */
+void departure_park(struct attempt *a, enum pause pause);
 /* text is copied, and cut to JOB_ERROR_MAX. An attempt that was not started is not counted. */
 void departure_bury(struct attempt *a, enum reason reason, struct bytes text);
 /* The attempt was buried before, here or elsewhere: publishes the same dead letter again. */
@@ -25,6 +27,6 @@ void departure_bury_again(struct attempt *a, enum reason reason, enum error_kind
 void departure_prepare_malformed(struct job *job, const struct tenant_queue *queue,
                                  const struct message *m);
 
-/* Not for what leaves by an event: COMPLETE, GIVE_BACK, EXPIRE. again: an earlier try may have been
- * confirmed. */
+/* Not for what leaves by an event: COMPLETE, GIVE_BACK, EXPIRE, CANCEL. again: an earlier try may
+ * have been confirmed. */
 void departure_encode(const struct attempt *a, bool again, msec now, struct job_message *out);

@@ -6,14 +6,40 @@
 
 #include <string.h>
 
-bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now)
+/* A time that is as far ahead says nothing about the age. */
+static bool is_old(msec since, msec marks_keep, msec now)
 {
-        msec since = job->queued_at > 0 ? job->queued_at : job->submitted_at;
+        return now - since > marks_keep / 2 || since - now > marks_keep / 2;
+}
 
-        if (redelivered || job->again || (job->attempt > 0 && reconnected))
-                return true;
-        /* Older than a day. A time more than a day ahead says nothing about the age. */
-        return now - since > MSEC_DAY || since - now > MSEC_DAY;
+static bool is_old_message(const struct job *job, msec marks_keep, msec now)
+{
+        return is_old(job->queued_at > 0 ? job->queued_at : job->submitted_at, marks_keep, now);
+}
+
+bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, msec now)
+{
+        return v->unmarked || is_old_message(job, v->marks_keep, now);
+}
+
+bool duplicate_is_possible(const struct job *job, const struct duplicate_view *v, msec now)
+{
+        return v->redelivered || job->again || job->copy > 0 ||
+               (job->attempt > 0 && v->reconnected) || duplicate_is_stale(job, v, now);
+}
+
+bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now)
+{
+        return is_old(job->submitted_at, marks_keep, now);
+}
+
+bool duplicate_outlives_marks(const struct job *job, msec marks_keep, msec now)
+{
+        bool is_dated = job->queued_at > 0 || job->submitted_at > 0;
+
+        return (is_dated && is_old_message(job, marks_keep, now)) ||
+               (job->again && job->submitted_at > 0 &&
+                duplicate_needs_primary(job, marks_keep, now));
 }
 
 bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
@@ -23,7 +49,7 @@ bool duplicate_asks_for_copies(const struct job *job, enum duplicate_state last)
 
         if (last == DUPLICATE_SILENT)
                 return false;
-        return job->again || (keyed && last != DUPLICATE_BEHIND);
+        return job->again || job->copy > 0 || (keyed && last != DUPLICATE_BEHIND);
 }
 
 msec duplicate_pause(msec lag)
@@ -51,7 +77,21 @@ bool duplicate_state_parse(struct bytes word, enum duplicate_state *out)
         return false;
 }
 
-enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me, bool possible)
+static enum duplicate_step unanswered(enum duplicate_doubt doubt)
+{
+        switch (doubt) {
+        case DOUBT_KEY:
+                return DUPLICATE_RUN;
+        case DOUBT_POSSIBLE:
+                return DUPLICATE_RUN_AGAIN;
+        case DOUBT_OLD:
+                break;
+        }
+        return DUPLICATE_POSTPONE;
+}
+
+enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me,
+                                    enum duplicate_doubt doubt)
 {
         switch (a->state) {
         case DUPLICATE_BURIED:
@@ -60,11 +100,11 @@ enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char
         case DUPLICATE_SUPERSEDED:
                 return DUPLICATE_DROP;
         case DUPLICATE_SILENT:
-                return possible ? DUPLICATE_RUN_AGAIN : DUPLICATE_RUN;
+                return unanswered(doubt);
         case DUPLICATE_RETRYING:
                 return DUPLICATE_WAIT;
         case DUPLICATE_BEHIND:
-                return possible ? DUPLICATE_POSTPONE : DUPLICATE_RUN;
+                return doubt == DOUBT_KEY ? DUPLICATE_RUN : DUPLICATE_POSTPONE;
         case DUPLICATE_RUNNING:
                 if (a->worker_alive && strcmp(a->worker, me) != 0)
                         return DUPLICATE_WAIT;

@@ -22,8 +22,25 @@ enum {
         DUPLICATE_PAUSE_MAX = 30000, /* the same, at most: the store is far behind, or silent */
 };
 
-/* reconnected: the link did so at most DUPLICATE_RECONNECT ms ago. */
-bool duplicate_is_possible(const struct job *job, bool redelivered, bool reconnected, msec now);
+/* What is known of a delivery beside its job. */
+struct duplicate_view {
+        bool redelivered;
+        bool reconnected; /* the link did so at most DUPLICATE_RECONNECT ms ago */
+        bool unmarked;    /* marks that are not known here may be of it (MARK_ASK) */
+        msec marks_keep;
+};
+
+bool duplicate_is_possible(const struct job *job, const struct duplicate_view *v, msec now);
+/* Older than half of marks_keep, by when it came to its queue: its mark may be forgotten, in the
+ * stream or here. One that is younger has waited for less, and its mark is known. */
+bool duplicate_is_stale(const struct job *job, const struct duplicate_view *v, msec now);
+/* Only the primary status-store knows all moves and ends of a job that is older than half of
+ * marks_keep: another one that does not know the job says nothing about it. */
+bool duplicate_needs_primary(const struct job *job, msec marks_keep, msec now);
+/* Only a store can say whether it was cancelled or moved. It is old, or it was sent away once
+ * (x-again), perhaps for want of an answer, which made it young, and its job is old. False for one
+ * without a time: publishers outside may give none, and their jobs must not wait for a store. */
+bool duplicate_outlives_marks(const struct job *job, msec marks_keep, msec now);
 
 enum duplicate_state {
         DUPLICATE_UNKNOWN,
@@ -55,6 +72,7 @@ struct duplicate_answer {
         bool worker_alive;
         int64_t starts; /* by workers that then died */
         msec lag;       /* BEHIND: of the store */
+        bool forget;    /* the message that is asked about has made a row of an ended job again */
         /* BURIED: the reason. */
         enum reason reason;
         enum error_kind error_kind;
@@ -66,17 +84,22 @@ enum duplicate_step {
         DUPLICATE_RUN_AGAIN,  /* run it; the handler is told that it may have run before */
         DUPLICATE_DROP,       /* ack unrun */
         DUPLICATE_WAIT,       /* hop, then check again */
-        DUPLICATE_POSTPONE,   /* the same: the store has to catch up first */
+        DUPLICATE_POSTPONE,   /* the same: the store has to catch up, or to answer */
         DUPLICATE_BURY,       /* poison */
         DUPLICATE_BURY_AGAIN, /* publish the same dead letter again */
 };
 
+/* Why it is asked about, and so what BEHIND and SILENT mean for it. */
+enum duplicate_doubt {
+        DOUBT_KEY,      /* for its key alone: it runs, as nearly all such are the only copy */
+        DOUBT_POSSIBLE, /* duplicate_is_possible: it waits while the store is BEHIND */
+        DOUBT_OLD,      /* duplicate_outlives_marks: it may be over, and waits in both cases */
+};
+
 /* me: this worker's name. A delivery whose attempt runs in this process joins it and is never
- * checked, so an answer that names `me` means an earlier process of that name. possible: what
- * duplicate_is_possible says. Otherwise BEHIND and SILENT change nothing: nearly all that are asked
- * about for their keys are the only copy. */
+ * checked, so an answer that names `me` means an earlier process of that name. */
 enum duplicate_step duplicate_judge(const struct duplicate_answer *a, const char *me,
-                                    bool possible);
+                                    enum duplicate_doubt doubt);
 /* How long a job hops for WAIT and POSTPONE: longer, the further the store is behind, since each
  * hop adds to the stream that it has to read. */
 msec duplicate_hop(const struct duplicate_answer *a);

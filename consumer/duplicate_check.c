@@ -32,7 +32,7 @@ _Static_assert(STORES_ANSWER_MAX >= DUPLICATE_CHECK_MAX * (6 * JOB_ERROR_MAX + 1
 struct question {
         struct attempt *attempt; /* NULL: withdrawn during its call */
         struct attempt_key key;
-        int64_t copy;
+        bool needs_primary;
         msec asked_at; /* monotonic, of its first call; 0: none yet */
         struct question *prev, *next;
 };
@@ -45,9 +45,13 @@ struct call {
         struct duplicate_check *duplicate_check;
         struct buffer body;
         struct question *questions[DUPLICATE_CHECK_MAX]; /* NULL once answered */
+        bool needs_primary[DUPLICATE_CHECK_MAX];
         size_t count;
-        struct duplicate_answer answers[DUPLICATE_CHECK_MAX]; /* written by the pool's thread */
-        bool answered;
+        /* Written by the pool's thread; `fresh` is what the store that is asked has said. */
+        struct duplicate_answer answers[DUPLICATE_CHECK_MAX], fresh[DUPLICATE_CHECK_MAX];
+        bool answered;  /* by a store that is current, behind or busy */
+        bool current;   /* by one that is */
+        bool unsure;    /* by one that is, and not the primary, whose word is needed */
         struct err why; /* why the last store asked could not answer */
 };
 
@@ -58,6 +62,7 @@ struct duplicate_check {
         struct question *open;     /* not in a call */
         struct call *call;         /* in flight */
         bool failing;              /* the last call failed, which was logged */
+        bool unsure;               /* the last call was; likewise */
         enum duplicate_state last; /* answer: SILENT, BEHIND, or UNKNOWN for any other */
         msec last_until;           /* monotonic; until then it is not asked again */
 };
@@ -98,6 +103,7 @@ static const struct json_member answer_members[] = {
         ANSWER(state, read_state, .flags = JSON_REQUIRED),
         ANSWER(worker, json_read_copy, .flags = JSON_NULLABLE),
         ANSWER(worker_alive, json_read_flag),
+        ANSWER(forget, json_read_flag),
         ANSWER(starts, json_read_int, .most = JOB_COUNTER_MAX),
         ANSWER(reason, job_read_reason),
         ANSWER(error_kind, read_error_kind),
@@ -110,6 +116,7 @@ struct answers {
         struct duplicate_answer *all;
         size_t count, room;
         msec lag;
+        bool primary;
 };
 
 static int read_answer(struct json_reader *r, const struct json_place *p, void *out)
@@ -129,13 +136,14 @@ static int read_answer(struct json_reader *r, const struct json_place *p, void *
 static const struct json_member reply_members[] = {
         {"deliveries", json_read_list, .each = read_answer, .flags = JSON_REQUIRED},
         {"lag_ms", json_read_int, JSON_AT(struct answers, lag), .most = JOB_COUNTER_MAX},
+        {"primary", json_read_flag, JSON_AT(struct answers, primary)},
         {0},
 };
 
 int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, size_t count,
-                          struct err *e)
+                          bool *primary, struct err *e)
 {
-        struct answers got = {.all = answers, .room = count};
+        struct answers got = {.all = answers, .room = count, .primary = true};
         struct scan_fault fault;
         struct json_reader r = {.fault = &fault, .lenient = true};
         struct json_place root;
@@ -150,7 +158,26 @@ int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, s
                                got.count, count);
         for (size_t i = 0; i < count; i++)
                 answers[i].lag = got.lag;
+        *primary = got.primary;
         return 0;
+}
+
+bool duplicate_check_merge(struct duplicate_answer *answers, struct duplicate_answer *fresh,
+                           const bool *needs_primary, size_t count, bool primary)
+{
+        bool settled = true;
+
+        for (size_t i = 0; i < count; i++) {
+                bool unsure = needs_primary[i] && !primary && fresh[i].state == DUPLICATE_UNKNOWN;
+                if (answers[i].state == DUPLICATE_BEHIND && !unsure) {
+                        buffer_fini(&answers[i].error);
+                        answers[i] = fresh[i];
+                        fresh[i].error = (struct buffer){0};
+                }
+                buffer_fini(&fresh[i].error);
+                settled = settled && answers[i].state != DUPLICATE_BEHIND;
+        }
+        return settled;
 }
 
 static void write_questions(struct call *c)
@@ -165,30 +192,29 @@ static void write_questions(struct call *c)
                 json_put_string(&c->body, "id", q->key.id);
                 json_put_int(&c->body, "run", q->key.run);
                 json_put_int(&c->body, "attempt", q->key.number);
-                json_put_int(&c->body, "copy", q->copy);
+                json_put_int(&c->body, "copy", q->key.copy);
                 json_end(&c->body);
         }
         json_end_array(&c->body);
         json_end(&c->body);
 }
 
-static void forget_answers(struct call *c)
+static void begin_answers(struct call *c)
+{
+        for (size_t i = 0; i < c->count; i++)
+                c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_BEHIND};
+}
+
+static void note_lag(struct call *c, msec lag)
 {
         for (size_t i = 0; i < c->count; i++) {
-                buffer_fini(&c->answers[i].error);
-                c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_SILENT};
+                if (c->answers[i].state == DUPLICATE_BEHIND)
+                        c->answers[i].lag = lag;
         }
 }
 
-static void answer_behind(struct call *c, msec lag)
-{
-        forget_answers(c);
-        for (size_t i = 0; i < c->count; i++)
-                c->answers[i] = (struct duplicate_answer){.state = DUPLICATE_BEHIND, .lag = lag};
-}
-
-/* As stores_ask. */
-static int ask_store(struct call *c, size_t index, struct err *e)
+/* As stores_ask. *primary: the store is. */
+static int ask_store(struct call *c, size_t index, bool *primary, struct err *e)
 {
         AUTO_BUFFER answer = {0};
         int done = stores_ask(c->duplicate_check->config.stores, index,
@@ -196,34 +222,43 @@ static int ask_store(struct call *c, size_t index, struct err *e)
 
         if (done != 0)
                 return done;
-        forget_answers(c);
-        return duplicate_check_parse(buffer_bytes(&answer), c->answers, c->count, e);
+        if (duplicate_check_parse(buffer_bytes(&answer), c->fresh, c->count, primary, e) == 0)
+                return 0;
+        for (size_t i = 0; i < c->count; i++)
+                buffer_fini(&c->fresh[i].error);
+        return -1;
 }
 
-/* On a thread of the pool. Takes the answer of the first store that is current. If all stores that
- * answered are behind, the answer is the smallest lag. */
+/* On a thread of the pool. Takes the answers of the first store that is current; of those that need
+ * the primary's word and do not have it, the next store's. What no store has settled is BEHIND, by
+ * the smallest lag. */
 static void make_call(uv_work_t *work)
 {
         struct call *c = work->data;
         struct duplicate_check *d = c->duplicate_check;
-        msec lag = -1;
+        msec lag = JOB_COUNTER_MAX;
+        bool settled = false;
 
-        for (size_t i = 0; i < d->config.stores->count; i++) {
+        begin_answers(c);
+        for (size_t i = 0; i < d->config.stores->count && !settled; i++) {
                 size_t at = (d->first + i) % d->config.stores->count;
+                bool primary = true;
                 err_clear(&c->why);
-                int done = ask_store(c, at, &c->why);
+                int done = ask_store(c, at, &primary, &c->why);
                 if (done < 0)
                         continue;
+                bool current = done == 0 && c->fresh[0].state != DUPLICATE_BEHIND;
+                msec behind = done == 1 || current ? BUSY_LAG : c->fresh[0].lag;
+                lag = behind < lag ? behind : lag;
+                c->current = c->current || current;
                 c->answered = true;
-                if (done == 0 && c->answers[0].state != DUPLICATE_BEHIND) {
+                settled = done == 0 && duplicate_check_merge(c->answers, c->fresh, c->needs_primary,
+                                                             c->count, primary);
+                if (settled)
                         d->first = at;
-                        return;
-                }
-                msec behind = done == 1 ? BUSY_LAG : c->answers[0].lag;
-                lag = lag < 0 || behind < lag ? behind : lag;
         }
-        if (c->answered)
-                answer_behind(c, lag);
+        note_lag(c, lag);
+        c->unsure = c->current && !settled;
 }
 
 static void encode_marker(const struct publication *p, bool again, msec now,
@@ -255,12 +290,13 @@ static void note_last(struct duplicate_check *d, enum duplicate_state last, msec
         d->last_until = clock_mono() + pause;
 }
 
-static void note_answer(struct duplicate_check *d, const struct duplicate_answer *a)
+/* Where no store was current, all answers are BEHIND. */
+static void note_answer(struct duplicate_check *d, const struct call *c)
 {
-        if (a->state == DUPLICATE_BEHIND)
-                note_last(d, a->state, duplicate_pause(a->lag));
-        else
+        if (c->current)
                 note_last(d, DUPLICATE_UNKNOWN, 0);
+        else
+                note_last(d, DUPLICATE_BEHIND, duplicate_pause(c->answers[0].lag));
 }
 
 static void answer_late_ones(struct duplicate_check *d)
@@ -305,6 +341,15 @@ static void free_call(struct call *c)
         free(c);
 }
 
+static void note_unsure(struct duplicate_check *d, const struct call *c)
+{
+        if (c->unsure && !d->unsure)
+                LOG_WARN("of old jobs only the primary status-store knows whether they were "
+                         "cancelled, and it does not answer: they wait",
+                         log_text("remedy", "start it; it must be in status_store_url"));
+        d->unsure = c->unsure;
+}
+
 static void on_called(uv_work_t *work, int status)
 {
         struct call *c = work->data;
@@ -315,7 +360,8 @@ static void on_called(uv_work_t *work, int status)
                            "cannot ask the status-store about possible duplicates",
                            "can ask the status-store about possible duplicates again");
         if (c->answered) {
-                note_answer(d, &c->answers[0]);
+                note_unsure(d, c);
+                note_answer(d, c);
                 answer_all(d, c);
         } else {
                 put_all_back(d, c);
@@ -355,6 +401,7 @@ static void start_call(struct duplicate_check *d)
         while (d->open != NULL && c->count < DUPLICATE_CHECK_MAX) {
                 struct question *one = d->open;
                 DL_DELETE(d->open, one);
+                c->needs_primary[c->count] = one->needs_primary;
                 c->questions[c->count++] = one;
         }
         write_questions(c);
@@ -400,7 +447,7 @@ void duplicate_check_ask(struct duplicate_check *d, struct attempt *a)
 
         one->attempt = a;
         one->key = a->key;
-        one->copy = a->job.copy;
+        one->needs_primary = duplicate_needs_primary(&a->job, d->config.marks_keep, clock_wall());
         a->question = one;
         DL_APPEND(d->open, one);
         if (d->call == NULL && !alarm_is_set(d->alarm))

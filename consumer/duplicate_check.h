@@ -5,9 +5,10 @@
  *
  * An answer counts only if the store has read all events from before the delivery. So a batch
  * first publishes a marker to the event stream; a store that has not read it says that it is
- * behind. When one store is unreachable or behind, the next is asked. DUPLICATE_BEHIND: all that
- * answered are behind or too busy. DUPLICATE_SILENT: none answered for DUPLICATE_PATIENCE. While
- * the broker is unreachable, questions wait. Loop thread only.
+ * behind. When one store is unreachable or behind, or is not the primary and the primary's word is
+ * needed, the next is asked. DUPLICATE_BEHIND: all that answered are behind, too busy, or such.
+ * DUPLICATE_SILENT: none answered for DUPLICATE_PATIENCE. While the broker is unreachable,
+ * questions wait. Loop thread only.
  */
 #pragma once
 
@@ -33,6 +34,7 @@ struct duplicate_check_config {
         const struct stores *stores; /* borrowed */
         struct outbox *outbox;       /* borrowed; for markers */
         const char *app_id;          /* borrowed */
+        msec marks_keep;
         uv_loop_t *loop;
         answered_fn *answered;
         void *owner;
@@ -48,7 +50,12 @@ void duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
  * What need not be asked should not wait for another such. Otherwise DUPLICATE_UNKNOWN. */
 enum duplicate_state duplicate_check_last(const struct duplicate_check *d);
 
-/* Reads the answer to `count` questions. -1: not as in the contract. The caller frees the
- * answers' errors in either case. */
+/* Reads the answer to `count` questions, and whether the store is the primary (an earlier version
+ * does not say, and counts as it). -1: not as in the contract. The caller frees the answers' errors
+ * in either case. */
 int duplicate_check_parse(struct bytes body, struct duplicate_answer *answers, size_t count,
-                          struct err *e) MUST_CHECK;
+                          bool *primary, struct err *e) MUST_CHECK;
+/* Takes what a store has said of the questions that are not settled (BEHIND), and clears `fresh`.
+ * needs_primary: of each question. True: all are settled. */
+bool duplicate_check_merge(struct duplicate_answer *answers, struct duplicate_answer *fresh,
+                           const bool *needs_primary, size_t count, bool primary);

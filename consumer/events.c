@@ -16,6 +16,7 @@ enum { SPARE_MAX = 8 }; /* batches kept for reuse */
 
 struct batch {
         struct publication publication; /* first: the publication is the batch */
+        uint64_t number;
         struct buffer lines;
         unsigned count;
         struct attempt *closes[EVENTS_MAX];
@@ -29,7 +30,8 @@ struct events {
         attempt_confirmed_fn *confirmed;
         void *owner;
         struct batch *open; /* NULL: it would be empty */
-        struct batch *sent; /* not yet confirmed */
+        struct batch *sent; /* not yet confirmed; in the order of their numbers */
+        uint64_t last;      /* number of the last batch that was opened */
         struct batch *spare;
         unsigned spare_count;
         struct alarm *alarm; /* rings when the open batch has reached its age */
@@ -158,11 +160,12 @@ static struct batch *open_batch(struct events *ev)
                 return ev->open;
         if (ev->spare == NULL) {
                 ev->open = xcalloc(1, sizeof(*ev->open));
-                return ev->open;
+        } else {
+                ev->open = ev->spare;
+                LL_DELETE(ev->spare, ev->open);
+                ev->spare_count--;
         }
-        ev->open = ev->spare;
-        LL_DELETE(ev->spare, ev->open);
-        ev->spare_count--;
+        ev->open->number = ++ev->last;
         return ev->open;
 }
 
@@ -176,6 +179,17 @@ void events_add(struct events *ev, const struct event *e, struct attempt *closes
                 b->closes[b->close_count++] = closes;
         if (b->count == EVENTS_MAX || b->lines.length >= EVENTS_BYTES_MAX)
                 flush(ev);
+}
+
+uint64_t events_last(const struct events *ev)
+{
+        return ev->last;
+}
+
+bool events_are_confirmed(const struct events *ev, uint64_t batch)
+{
+        return (ev->sent == NULL || ev->sent->number > batch) &&
+               (ev->open == NULL || ev->open->number > batch);
 }
 
 bool events_are_pending(const struct events *ev)

@@ -31,5 +31,9 @@ void events_destroy(struct events **ev);
 void events_add(struct events *ev, const struct event *e, struct attempt *closes);
 /* Fills a message to the stream `events`, with an empty body. */
 void events_message(const char *app_id, msec now, struct message *m);
+/* The number of the batch that holds the last event that was added; 0: none was. */
+uint64_t events_last(const struct events *ev);
+/* That batch and all before it are confirmed. */
+bool events_are_confirmed(const struct events *ev, uint64_t batch);
 /* Some event is not yet confirmed. */
 bool events_are_pending(const struct events *ev);

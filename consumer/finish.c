@@ -4,6 +4,8 @@
  */
 #include "consumer/finish.h"
 
+#include <assert.h>
+
 #include "common/base/log.h"
 #include "consumer/copies.h"
 #include "consumer/departure.h"
@@ -38,6 +40,9 @@ static void count(struct consumer *c, const struct attempt *a)
         case DEPART_EXPIRE:
                 metric_increment(ms->processed, 1, type, "expired");
                 break;
+        case DEPART_CANCEL:
+                metric_increment(ms->processed, 1, type, "cancelled");
+                break;
         case DEPART_RETRY:
                 metric_increment(ms->processed, 1, type, "retried");
                 metric_increment(ms->failed, 1, type, error_kind_word(a->job.error_kind));
@@ -52,10 +57,12 @@ static void count(struct consumer *c, const struct attempt *a)
                          log_text("reason", reason_word(a->job.reason)),
                          log_bytes("error", a->job.error), log_text("trace", a->job.traceparent));
                 break;
+        case DEPART_FORGET:
         case DEPART_GIVE_BACK:
         case DEPART_HOP:
         case DEPART_FIRST_HOP:
         case DEPART_LANE:
+        case DEPART_PARK: /* when it is confirmed: it may be refused */
                 break;
         }
 }
@@ -102,18 +109,77 @@ void finish_expire(struct consumer *c, struct attempt *a, msec now)
         events_add(c->events, &e, a);
 }
 
-/* A hop is no transition: the stream is not told, so it has the other link. */
+/* `by` is known to who has cancelled it, and told by that. */
+void finish_cancel(struct consumer *c, struct attempt *a, msec now)
+{
+        struct event e;
+        bool ran = attempt_is_running(a);
+
+        attempt_move(a, STATE_LEAVING);
+        a->departure = DEPART_CANCEL;
+        count(c, a);
+        attempt_event(a, EVENT_CANCELLED, now, &e);
+        e.running = ran;
+        if (ran) {
+                e.content = a->content;
+                e.worker = bytes_of_text(c->worker);
+        }
+        attempt_hint(a, &e.hint);
+        events_add(c->events, &e, a);
+}
+
+void finish_forget(struct consumer *c, struct attempt *a, msec now)
+{
+        struct event e;
+
+        attempt_move(a, STATE_LEAVING);
+        a->departure = DEPART_FORGET;
+        attempt_event(a, EVENT_FORGOTTEN, now, &e);
+        events_add(c->events, &e, a);
+}
+
+/* Hops and parking are no transitions: the stream is not told, so they have the other link. */
 static struct outbox *outbox_for(const struct consumer *c, enum departure d)
 {
-        return d == DEPART_HOP ? c->queue_outbox : c->outbox;
+        return d == DEPART_HOP || d == DEPART_PARK ? c->queue_outbox : c->outbox;
 }
 
 static bool comes_again(enum departure d)
 {
-        return d == DEPART_HOP || d == DEPART_FIRST_HOP || d == DEPART_LANE;
+        return d == DEPART_HOP || d == DEPART_FIRST_HOP || d == DEPART_LANE || d == DEPART_PARK;
+}
+
+static bool on_returned(void *owner, struct publication *p)
+{
+        struct attempt *a = (struct attempt *)((char *)p - offsetof(struct attempt, publication));
+
+        a->refused(owner, a);
+        return true;
+}
+
+static void post(struct consumer *c, struct attempt *a, refused_fn *refused)
+{
+        a->refused = refused;
+        a->publication = (struct publication){.encode = encode,
+                                              .confirmed = on_confirmed,
+                                              .returned = refused == NULL ? NULL : on_returned,
+                                              .owner = c};
+        outbox_post(outbox_for(c, a->departure), &a->publication);
+}
+
+void finish_publish_again(struct consumer *c, struct attempt *a)
+{
+        assert(a->state == STATE_LEAVING);
+        count(c, a);
+        post(c, a, NULL);
 }
 
 void finish_publish(struct consumer *c, struct attempt *a)
+{
+        finish_publish_or(c, a, NULL);
+}
+
+void finish_publish_or(struct consumer *c, struct attempt *a, refused_fn *refused)
 {
         attempt_move(a, STATE_LEAVING);
         count(c, a);
@@ -121,15 +187,15 @@ void finish_publish(struct consumer *c, struct attempt *a)
          * the ack of this attempt would ack it too. */
         if (comes_again(a->departure))
                 attempts_rekey(&c->attempts, a);
-        a->publication =
-                (struct publication){.encode = encode, .confirmed = on_confirmed, .owner = c};
-        outbox_post(outbox_for(c, a->departure), &a->publication);
+        post(c, a, refused);
 }
 
 void finish_confirmed(void *owner, struct attempt *a)
 {
         struct consumer *c = owner;
 
+        if (a->departure == DEPART_PARK)
+                metric_increment(c->measures.parked, 1, a->job.type);
         if (a->departure == DEPART_GIVE_BACK) {
                 finish_settle(c, a, SETTLE_REQUEUE);
         } else {
@@ -154,8 +220,7 @@ void finish_give_limits_back(struct consumer *c, struct attempt *a)
         type_rate_put_back(c->type_rate, a);
 }
 
-/* Removes an attempt that has not started from the list of its state. */
-static void withdraw(struct consumer *c, struct attempt *a)
+void finish_withdraw(struct consumer *c, struct attempt *a)
 {
         switch (a->state) {
         case STATE_ASKED:
@@ -197,7 +262,7 @@ bool finish_may_release(const struct attempt *a)
 
 void finish_release(struct consumer *c, struct attempt *a)
 {
-        withdraw(c, a);
+        finish_withdraw(c, a);
         finish_settle(c, a, SETTLE_REQUEUE);
 }
 

@@ -26,24 +26,45 @@ void worker_name(char out[WORKER_NAME_SIZE])
         snprintf(out, WORKER_NAME_SIZE, "%.100s/%d", host, (int)getpid());
 }
 
+/* The time limit of the attempt: its job's, else its type's. 0: none, or unknown. */
+static msec timeout_of(const struct consumer *c, const struct attempt *a)
+{
+        const struct handler *h = handlers_find(c->handlers, a->job.type);
+
+        if (a->job.timeout > 0)
+                return a->job.timeout;
+        return h != NULL ? h->timeout : 0;
+}
+
+static void write_attempt(const struct consumer *c, const struct attempt *a, struct buffer *out)
+{
+        json_begin_object(out, NULL);
+        json_put_string(out, "id", a->job.id);
+        json_put_string(out, "tenant", a->job.tenant);
+        json_put_string(out, "type", a->job.type);
+        json_put_int(out, "attempt", a->number);
+        json_put_int(out, "priority", a->job.priority);
+        json_put_int(out, "since", a->started_at);
+        json_put_int(out, "timeout", timeout_of(c, a));
+        json_end(out);
+}
+
+/* And how many they are, and how many jobs are held here that have not started. */
 static void write_running(const struct consumer *c, struct buffer *out)
 {
-        unsigned count = 0;
+        unsigned running = 0;
+        unsigned waiting = 0;
 
         json_begin_array(out, "running");
         for (const struct attempt *a = c->attempts.table; a != NULL; a = a->hh.next) {
-                if (!attempt_is_running(a))
-                        continue;
-                if (count++ == RUNNING_MAX)
-                        break;
-                json_begin_object(out, NULL);
-                json_put_string(out, "id", a->job.id);
-                json_put_string(out, "tenant", a->job.tenant);
-                json_put_string(out, "type", a->job.type);
-                json_put_int(out, "since", a->started_at);
-                json_end(out);
+                if (a->state < STATE_RUNNING)
+                        waiting++;
+                else if (attempt_is_running(a) && ++running <= RUNNING_MAX)
+                        write_attempt(c, a, out);
         }
         json_end_array(out);
+        json_put_int(out, "busy", running);
+        json_put_int(out, "waiting", waiting);
 }
 
 static void write_types(const struct consumer *c, struct buffer *out)
@@ -55,6 +76,18 @@ static void write_types(const struct consumer *c, struct buffer *out)
                 json_put_string(out, NULL, h->type);
         json_end_array(out);
         json_put_flag(out, "all_types", h == NULL);
+}
+
+/* Of the types that have a running limit in this consumer. */
+static void write_limits(const struct consumer *c, struct buffer *out)
+{
+        const struct handler *h = handlers_first(c->handlers);
+
+        json_begin_object(out, "limits");
+        for (unsigned count = 0; h != NULL && count < TYPES_MAX; count++, h = h->hh.next)
+                if (h->concurrency > 0)
+                        json_put_int(out, h->type, h->concurrency);
+        json_end(out);
 }
 
 /* One line of JSON, without the newline. */
@@ -76,6 +109,9 @@ static void write_record(const struct consumer *c, enum worker_state state, stru
         json_put_string(out, "state", words[state]);
         write_running(c, out);
         write_types(c, out);
+        write_limits(c, out);
+        json_put_flag(out, "marks", true); /* it tells by `seen` how far it has read them */
+        json_put_int(out, "no_handler_wait", c->settings->no_handler_wait);
         json_end(out);
 }
 

@@ -15,8 +15,10 @@ struct measures {
         struct metric *confirm;
         struct metric *checked;      /* verdict */
         struct metric *hops;         /* reason */
+        struct metric *parked;       /* type */
         struct metric *tenant_slots; /* tenant, state */
         struct metric *active, *held, *held_bytes, *slots;
+        struct metric *marks, *blind;
         struct metric *stale; /* 0 or 1 */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * next_step.c: the order of the checks. Whether it has expired comes first: nothing else matters
- * then. The due time comes next: by then there may be a handler, or the pause may be over.
+ * next_step.c: the order of the checks. Whether it is over comes first, by a mark or by its time:
+ * nothing else matters then. The due time comes next: by then there may be a handler, or the pause
+ * may be over.
  */
 #include "consumer/next_step.h"
 
@@ -58,26 +59,48 @@ static struct next without_handler(const struct next_view *v, msec now)
         return await_handler(v, now);
 }
 
+/* Of a copy, the start of what it took the place of is known when it is due, not before. */
+static bool asks_when_due(const struct next_view *v, enum wait_step wait)
+{
+        return v->job->copy > 0 && wait == WAIT_HOLD;
+}
+
+/* Its message is over, or a status-store has to say so. */
+static bool is_over(const struct next_view *v, msec now, struct next *out)
+{
+        bool ends = v->mark == MARK_CANCELLED || v->mark == MARK_MOVED;
+        bool expired = job_has_expired(v->job, now);
+
+        if (ends)
+                out->step = v->mark == MARK_CANCELLED ? NEXT_CANCEL : NEXT_DROP;
+        /* One that may have run before may run elsewhere, or have ended. */
+        else if (v->stale || (expired && v->suspect))
+                *out = (struct next){.step = NEXT_ASK_DUPLICATE,
+                                     .unhandled_at = v->job->unhandled_at};
+        else if (expired)
+                out->step = NEXT_EXPIRE;
+        return ends || v->stale || expired;
+}
+
 struct next next_step(const struct next_view *v, msec now)
 {
+        struct next over = {0};
         const struct delay_bucket *bucket;
         msec left;
         enum wait_step wait = delay_step(v->job->run_at, now, v->hold, &left, &bucket);
 
-        /* One that may have run before may run elsewhere, or have ended. */
-        if (job_has_expired(v->job, now))
-                return (struct next){.step = v->suspect ? NEXT_ASK_DUPLICATE : NEXT_EXPIRE};
+        if (is_over(v, now, &over))
+                return over;
         if (wait == WAIT_HOP)
                 return (struct next){.step = NEXT_DELAY,
                                      .unhandled_at = v->handler == NULL ? v->job->unhandled_at : 0};
-        if (v->handler == NULL && !v->paused)
-                return without_handler(v, now);
-        if (v->handler != NULL && v->job->lane != LANE_LONG &&
-            job_lane(v->job, v->handler->timeout) == LANE_LONG)
-                return (struct next){.step = NEXT_MOVE_TO_LONG};
         if (v->paused)
-                return hop(HOP_PAUSED, 0, 0);
-        if (v->suspect)
+                return (struct next){.step = NEXT_PARK};
+        if (v->handler == NULL)
+                return without_handler(v, now);
+        if (v->job->lane != LANE_LONG && job_lane(v->job, v->handler->timeout) == LANE_LONG)
+                return (struct next){.step = NEXT_MOVE_TO_LONG};
+        if (v->suspect && !asks_when_due(v, wait))
                 return (struct next){.step = NEXT_ASK_DUPLICATE};
         return (struct next){.step = wait == WAIT_HOLD ? NEXT_HOLD : NEXT_WAIT};
 }

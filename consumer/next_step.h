@@ -8,14 +8,18 @@
 
 #include "common/base/clock.h"
 #include "common/model/job.h"
+#include "common/model/mark.h"
 #include "consumer/elsewhere.h"
 #include "consumer/hops.h"
 #include "consumer/runner/handlers.h"
 
 enum next_step {
+        NEXT_CANCEL,         /* a mark says that the job was cancelled: it ends unrun */
+        NEXT_DROP,           /* a mark says that another message took its place */
         NEXT_EXPIRE,         /* it has expired: it ends unrun */
         NEXT_DELAY,          /* due later: to a delay queue */
         NEXT_MOVE_TO_LONG,   /* a long job in another lane: to the lane `long` */
+        NEXT_PARK,           /* its type is paused: to the queue of that pause */
         NEXT_HOP,            /* it cannot run here now: to a delay queue for a while */
         NEXT_ASK_WHO,        /* no handler here: look up whether another consumer has one */
         NEXT_ASK_DUPLICATE,  /* it may have run before: ask a status-store */
@@ -28,8 +32,12 @@ struct next_view {
         const struct job *job;
         const struct handler *handler; /* NULL: none here */
         bool paused;                   /* its type is */
-        bool suspect;                  /* it may have run before */
-        bool looked_up;                /* the next two are set */
+        enum mark_verdict mark;
+        bool suspect; /* it may have run before */
+        /* So old that its mark may be forgotten; and not yet asked about. Whatever is published of
+         * it is young again, so it must be asked about before. */
+        bool stale;
+        bool looked_up; /* the next two are set */
         enum handled by;
         bool fresh;         /* `by` is; a job is not buried on an old answer */
         msec hold;          /* how long it may be held here until it is due */

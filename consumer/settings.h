@@ -18,6 +18,8 @@ struct consumer_settings {
         msec no_handler_wait;
         int64_t payload_max;
         int64_t held_max;
+        msec marks_keep;
+        int64_t marks_max_bytes;
         char *worker;         /* NULL: host/pid */
         char *host_program;   /* NULL: beside this program */
         char *launch_program; /* NULL: beside this program */

@@ -71,6 +71,8 @@ static void leave(struct consumer *c, struct attempt *a, const struct run_end *e
                 finish_complete(c, a, end->result, now);
         else if (a->departure == DEPART_GIVE_BACK)
                 finish_give_back(c, a, now);
+        else if (a->departure == DEPART_CANCEL)
+                finish_cancel(c, a, now);
         else
                 finish_publish(c, a);
 }
@@ -245,7 +247,7 @@ static bool start(struct consumer *c, struct attempt *a)
 static bool has_changed(const struct consumer *c, const struct attempt *a)
 {
         return a->handler != handlers_find(c->handlers, a->job.type) ||
-               control_type_is_paused(c->control, a->job.type);
+               control_pause(c->control, a->job.tenant, a->job.type, NULL) != PAUSE_NONE;
 }
 
 /* PICKED: it still holds its tokens, and may run here. */
@@ -357,8 +359,10 @@ void start_ready(struct consumer *c)
                 settle_limits(c, 0);
                 return;
         }
-        if (slots_were_away(c->slots))
+        if (slots_were_away(c->slots)) {
                 return_after_stop(c);
+                marks_follow_stood_still(c->marks_follow);
+        }
         slots_turn(c->slots);
         if (!c->gathering && c->running + c->picked < workers && slots_keep_worker(c->slots))
                 workers--;

@@ -57,11 +57,11 @@ static void stop_running(struct consumer *c)
 
         c->phase = PHASE_STOPPING;
         HASH_ITER (hh, c->attempts.table, a, after) {
-                if (a->state != STATE_RUNNING)
-                        continue;
-                if (a->handler->grace > c->grace)
+                bool stops = a->state == STATE_STOPPING;
+                if ((stops || a->state == STATE_RUNNING) && a->handler->grace > c->grace)
                         c->grace = a->handler->grace;
-                attempt_stop(a, STOP_DRAINING);
+                if (a->state == STATE_RUNNING)
+                        attempt_stop(a, STOP_DRAINING);
         }
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "dlx-monitor/letter_text.h"
 #include "dlx-monitor/schema.h"
 
 struct archive {
@@ -55,7 +56,8 @@ sqlite3_stmt *archive_query(const struct archive *a, const char *sql, const stru
                             struct err *e)
 {
         AUTO_DB *db = db_open(a->path, DB_READ_ONLY, e);
-        sqlite3_stmt *s = db == NULL ? NULL : db_prepare(db, sql, e);
+        sqlite3_stmt *s =
+                db == NULL || letter_text_register(db, e) != 0 ? NULL : db_prepare(db, sql, e);
 
         if (s == NULL)
                 return NULL;
@@ -173,20 +175,23 @@ static int refuse_replay_locked(struct archive *a, const char *letter, struct er
 }
 
 static int begin_replay_locked(struct archive *a, const char *letter,
-                               const struct replay_edit *edit, int64_t *run, struct err *e)
+                               const struct replay_edit *edit, struct replay_run *run,
+                               struct err *e)
 {
         const struct db_value unchanged = {.kind = DB_NULL};
         AUTO_RESET *s = database_query(
                 a->db,
                 "UPDATE letters SET replaying = 1, replay_type = ?2,"
-                " replay_priority = ?3, replay_run_at = ?4, replay_run = 1 +"
+                " replay_priority = ?3, replay_run_at = ?4, replay_copy = ?6,"
+                " replay_run = max(?5, 1 +"
                 " (SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters AS o"
-                "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant)"
+                "  WHERE o.job_id = letters.job_id AND o.tenant = letters.tenant))"
                 " WHERE id = ?1 AND state = 'dead' AND replaying = 0"
                 " RETURNING seq, replay_run",
                 DB_VALUES(value_text(letter), value_text(edit->type),
                           edit->priority < 0 ? unchanged : value_int(edit->priority),
-                          edit->sets_run_at ? value_int(edit->run_at) : unchanged),
+                          edit->sets_run_at ? value_int(edit->run_at) : unchanged,
+                          value_int(run->run), value_int(run->copy)),
                 e);
 
         int found = db_step(s, e);
@@ -195,7 +200,7 @@ static int begin_replay_locked(struct archive *a, const char *letter,
         if (found == 0)
                 return refuse_replay_locked(a, letter, e);
         int64_t seq = sqlite3_column_int64(s, 0);
-        *run = sqlite3_column_int64(s, 1);
+        run->run = sqlite3_column_int64(s, 1);
         if (db_step(s, e) < 0)
                 return -1;
         return database_run(a->db, "UPDATE contents SET edited = ?2 WHERE seq = ?1",
@@ -203,7 +208,7 @@ static int begin_replay_locked(struct archive *a, const char *letter,
 }
 
 int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
-                         int64_t *run, struct err *e)
+                         struct replay_run *run, struct err *e)
 {
         int result = begin(a, e);
 
@@ -357,6 +362,33 @@ int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *go
 
         *gone = result == 0 ? (size_t)count : 0;
         return result;
+}
+
+#define OF_JOB "job_id = ?1 AND (?2 IS NULL OR tenant = ?2)"
+
+static int forget_job_locked(struct archive *a, const struct db_value *job, struct err *e)
+{
+        AUTO_RESET *replaying = database_query(
+                a->db, "SELECT 1 FROM letters WHERE " OF_JOB " AND replaying = 1", job, e);
+        int found = db_step(replaying, e);
+
+        if (found == 1)
+                return err_set(e, ERR_CONFLICT, "a dead letter of the job is being replayed");
+        if (found < 0 || database_run(a->db,
+                                      "DELETE FROM contents WHERE seq IN"
+                                      " (SELECT seq FROM letters WHERE " OF_JOB ")",
+                                      job, e) != 0)
+                return -1;
+        return database_run(a->db, "DELETE FROM letters WHERE " OF_JOB, job, e);
+}
+
+int archive_forget_job(struct archive *a, const char *job, const char *tenant, struct err *e)
+{
+        int result = begin(a, e);
+
+        if (result == 0)
+                result = forget_job_locked(a, DB_VALUES(value_text(job), value_text(tenant)), e);
+        return finish(a, result, e);
 }
 
 static int give_back_locked(struct archive *a, struct err *e)

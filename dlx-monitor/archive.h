@@ -15,7 +15,8 @@ struct archive;
 struct archive *archive_open(const char *path, struct err *e) MUST_CHECK;
 void archive_destroy(struct archive **a);
 
-/* A query on a new read-only connection, which AUTO_QUERY closes with it. A failure need not be
+/* A query on a new read-only connection, which AUTO_QUERY closes with it. It may call holds
+ * (letter_text.h). A failure need not be
  * checked before db_step, as with database_query. */
 sqlite3_stmt *archive_query(const struct archive *a, const char *sql, const struct db_value *values,
                             struct err *e) MUST_CHECK;
@@ -26,10 +27,14 @@ void archive_query_end_(sqlite3_stmt **s);
 int archive_put(struct archive *a, const struct letter *letters, size_t count, size_t *added,
                 struct err *e) MUST_CHECK;
 
-/* Notes "replaying as run *run": one more than any run of that job in the archive. ERR_CONFLICT:
- * the letter is being replayed, or was replayed or discarded; ERR_NOT_FOUND. */
+/* The numbers of a replay, as the primary status-store granted them. */
+struct replay_run {
+        int64_t run, copy;
+};
+/* Notes "replaying as run->run", which becomes more than any run of that job in the archive.
+ * ERR_CONFLICT: the letter is being replayed, or was replayed or discarded; ERR_NOT_FOUND. */
 int archive_begin_replay(struct archive *a, const char *letter, const struct replay_edit *edit,
-                         int64_t *run, struct err *e) MUST_CHECK;
+                         struct replay_run *run, struct err *e) MUST_CHECK;
 /* Notes "replayed". */
 int archive_end_replay(struct archive *a, const char *letter, msec now, struct err *e) MUST_CHECK;
 /* Notes "dead" again. The number of the run is not used a second time. */
@@ -58,5 +63,8 @@ struct archive_expiry {
  * are not used a second time. */
 int archive_expire(struct archive *a, const struct archive_expiry *x, size_t *gone,
                    struct err *e) MUST_CHECK;
+/* Deletes all letters of a job. tenant NULL: of any tenant. ERR_CONFLICT: one is being replayed. */
+int archive_forget_job(struct archive *a, const char *job, const char *tenant,
+                       struct err *e) MUST_CHECK;
 /* Gives some free pages of the file back to the file system. 1: there are more; 0; -1. */
 int archive_give_back(struct archive *a, struct err *e) MUST_CHECK;

@@ -79,7 +79,8 @@ void letter_group(const char *type, enum reason reason, struct bytes error,
 
         /* These errors quote what breaks the contract, which differs each time: cut it off. */
         const char *quote = error.length > 0 ? memchr(error.data, '"', error.length) : NULL;
-        if ((reason == REASON_MALFORMED || reason == REASON_UNROUTABLE) && quote != NULL)
+        if (quote != NULL && (reason == REASON_MALFORMED || reason == REASON_UNROUTABLE ||
+                              job_error_quotes_body(error)))
                 error.length = (size_t)(quote - error.data);
         hash_part(hash, bytes_of_text(type));
         hash_part(hash, bytes_of_text(reason_word(reason)));

@@ -15,10 +15,12 @@
 #include "common/base/own.h"
 #include "common/db/columns.h"
 #include "common/model/event.h"
+#include "dlx-monitor/letter_search.h"
+#include "dlx-monitor/letter_text.h"
 
 /* A search through payloads that takes longer is given up. */
 #define SEARCH_LIMIT ((msec)5000)
-enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
+enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9, VALUES_MAX = FILTERS_MAX + 1 };
 
 /* Each column has the name of its member. One whose name ends in _at is a time. */
 #define LETTER_COLUMNS \
@@ -26,7 +28,7 @@ enum { STEPS_BETWEEN_LOOKS = 20000, FILTERS_MAX = 9 };
         " l.type AS type, l.reason AS reason, l.error AS error, l.error_kind AS error_kind," \
         " l.run AS run, l.attempt AS attempt, l.source AS source, l.state AS state," \
         " l.grp AS \"group\", l.dead_at AS dead_at, l.size AS size"
-enum { LETTER_COLUMN_COUNT = 15 };
+enum { LETTER_COLUMN_COUNT = 15, LETTER_ERROR = 6 };
 
 static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
 {
@@ -42,26 +44,62 @@ static void add_column(struct buffer *out, sqlite3_stmt *s, int at)
                 json_put_int(out, name, sqlite3_column_int64(s, at));
 }
 
-static void add_columns(struct buffer *out, sqlite3_stmt *s, int count)
+/* The reason stands before the error. */
+static bool quotes_payload(sqlite3_stmt *s, int at)
 {
-        for (int i = 0; i < count; i++)
-                add_column(out, s, i);
+        return at > 0 && strcmp(sqlite3_column_name(s, at), "error") == 0 &&
+               letter_error_quotes(db_bytes(s, at - 1), db_bytes(s, at));
+}
+
+/* masks: for somebody who does not see payloads whole. Returns how many values were masked. */
+static size_t add_columns(struct buffer *out, sqlite3_stmt *s, int count, bool masks)
+{
+        size_t masked = 0;
+
+        for (int i = 0; i < count; i++) {
+                if (masks && quotes_payload(s, i)) {
+                        json_put_null(out, "error");
+                        masked++;
+                } else {
+                        add_column(out, s, i);
+                }
+        }
+        return masked;
 }
 
 /* A WHERE clause made of fixed pieces, and the values to bind. */
 struct selection {
         struct buffer sql;
-        struct db_value values[FILTERS_MAX + 1];
+        struct db_value values[VALUES_MAX + 1];
         int count;
 };
+
+static void begin_condition(struct selection *s)
+{
+        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+}
 
 static void select_by(struct selection *s, const char *condition, const char *value)
 {
         if (value == NULL)
                 return;
-        buffer_add_text(&s->sql, s->count == 0 ? " WHERE " : " AND ");
+        begin_condition(s);
         s->values[s->count++] = value_text(value);
         buffer_printf(&s->sql, condition, s->count);
+}
+
+static void select_text(struct selection *s, const char *text, const char *words)
+{
+        if (text == NULL)
+                return;
+        begin_condition(s);
+        s->values[s->count++] = value_text(text);
+        s->values[s->count++] = value_text(words);
+        buffer_printf(&s->sql,
+                      "(instr(l.error, ?%1$d) AND (?%2$d IS NULL OR NOT quotes(l.reason, l.error))"
+                      " OR EXISTS (SELECT 1 FROM contents AS c WHERE"
+                      " c.seq = l.seq AND holds(c.body, ?%1$d, ?%2$d)))",
+                      s->count - 1, s->count);
 }
 
 static void select_letters(struct selection *s, const struct letter_filter *f)
@@ -73,10 +111,7 @@ static void select_letters(struct selection *s, const struct letter_filter *f)
         select_by(s, "l.state = ?%d", f->state);
         select_by(s, "l.grp = ?%d", f->group);
         select_by(s, "l.id < ?%d", f->cursor);
-        select_by(s,
-                  "(instr(l.error, ?%1$d) OR EXISTS (SELECT 1 FROM contents AS c WHERE"
-                  " c.seq = l.seq AND instr(c.body, CAST(?%1$d AS BLOB))))",
-                  f->q);
+        select_text(s, f->q, f->mask);
 }
 
 static int is_late(void *deadline)
@@ -99,6 +134,55 @@ static sqlite3_stmt *begin_search(const struct archive *a, struct selection *sel
         return s;
 }
 
+static void add_letter(struct buffer *out, sqlite3_stmt *s, bool masks)
+{
+        json_begin_object(out, NULL);
+        (void)add_columns(out, s, LETTER_COLUMN_COUNT, masks);
+        json_end(out);
+}
+
+/* The columns of a letter, then its body. */
+static bool is_found(struct letter_search *search, sqlite3_stmt *s, bool masks)
+{
+        struct bytes error = {0};
+        char id[UUID_SIZE];
+
+        db_text(s, 0, id, sizeof(id));
+        if (!masks || !quotes_payload(s, LETTER_ERROR))
+                error = db_bytes(s, LETTER_ERROR);
+        return letter_search_look(search, id, error, db_bytes(s, LETTER_COLUMN_COUNT));
+}
+
+/* Letter by letter, so that it is known how far it came. */
+static int search_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
+                       struct err *e)
+{
+        struct letter_search search = letter_search_begin(f->q, f->mask, f->limit);
+        struct letter_filter rest = *f;
+        struct selection selection = {.sql = {0}};
+        msec deadline;
+        int more;
+
+        rest.q = NULL;
+        buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS ", c.body FROM letters AS l"
+                                        " LEFT JOIN contents AS c ON c.seq = l.seq");
+        select_letters(&selection, &rest);
+        buffer_add_text(&selection.sql, " ORDER BY l.id DESC");
+        AUTO_QUERY *s = begin_search(a, &selection, &deadline, e);
+        if (s == NULL)
+                return -1;
+        json_begin(out);
+        json_begin_array(out, "letters");
+        while ((more = db_step(s, e)) == 1 && !letter_search_is_over(&search)) {
+                if (is_found(&search, s, f->mask != NULL))
+                        add_letter(out, s, f->mask != NULL);
+        }
+        json_end_array(out);
+        letter_search_write(&search, more == 0, out);
+        json_end(out);
+        return more < 0 ? -1 : 0;
+}
+
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e)
 {
@@ -108,6 +192,8 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         int64_t count = 0;
         int found;
 
+        if (f->q != NULL)
+                return search_list(a, f, out, e);
         buffer_add_text(&selection.sql, "SELECT " LETTER_COLUMNS " FROM letters AS l");
         select_letters(&selection, f);
         /* One more than asked for tells whether there is another page. */
@@ -118,9 +204,7 @@ int letters_list(const struct archive *a, const struct letter_filter *f, struct 
         json_begin(out);
         json_begin_array(out, "letters");
         while ((found = db_step(s, e)) == 1 && count++ < f->limit) {
-                json_begin_object(out, NULL);
-                add_columns(out, s, LETTER_COLUMN_COUNT);
-                json_end(out);
+                add_letter(out, s, f->mask != NULL);
                 db_text(s, 0, last, sizeof(last));
         }
         json_end_array(out);
@@ -154,7 +238,7 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         json_begin_array(out, "groups");
         while ((found = db_step(s, e)) == 1) {
                 json_begin_object(out, NULL);
-                add_columns(out, s, sqlite3_column_count(s));
+                (void)add_columns(out, s, sqlite3_column_count(s), f->mask != NULL);
                 json_end(out);
         }
         json_end_array(out);
@@ -162,9 +246,22 @@ int letters_groups(const struct archive *a, const struct letter_filter *f, struc
         return found;
 }
 
-/* {"properties": …, "headers": …}, or why they cannot be shown. */
-static void add_properties(struct buffer *out, struct bytes wire)
+/* Returns how many values were masked. */
+static size_t add_masked(struct buffer *out, const char *name, struct bytes json,
+                         const struct mask_words *mask)
 {
+        AUTO_BUFFER masked = {0};
+        size_t count = json_mask(json, mask, &masked);
+
+        json_put_raw(out, name, buffer_bytes(&masked));
+        return count;
+}
+
+/* {"properties": …, "headers": …}, or why they cannot be shown. Returns how many values were
+ * masked. */
+static size_t add_properties(struct buffer *out, struct bytes wire, const struct mask_words *mask)
+{
+        size_t masked = 0;
         struct err e = {0};
         json_t *shown = properties_to_json(wire, &e);
         const char *name = NULL;
@@ -173,7 +270,7 @@ static void add_properties(struct buffer *out, struct bytes wire)
         json_object_foreach(shown, name, value)
         {
                 AUTO_FREE char *text = json_dumps(value, JSON_COMPACT);
-                json_put_raw(out, name, bytes_of_text(text));
+                masked += add_masked(out, name, bytes_of_text(text), mask);
         }
         if (shown == NULL) {
                 json_put_null(out, "properties");
@@ -181,6 +278,7 @@ static void add_properties(struct buffer *out, struct bytes wire)
                 json_put_string(out, "fault", e.text);
         }
         json_decref(shown);
+        return masked;
 }
 
 static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
@@ -198,12 +296,20 @@ static void add_replay(struct buffer *out, sqlite3_stmt *s, int column)
         json_end(out);
 }
 
-/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. */
-static void add_payload(struct buffer *out, struct bytes body)
+/* Checks whether the payload is JSON: maybe nobody has, and it is only one letter. What is no JSON
+ * has no members to mask: it may show what they would hide. Returns how many values were masked. */
+static size_t add_payload(struct buffer *out, struct bytes body, const struct mask_words *mask)
 {
         struct scan_fault fault;
+        bool is_json = scan_check(body, SCAN_DEPTH_MAX, &fault) == 0;
 
-        json_put_payload(out, body, scan_check(body, SCAN_DEPTH_MAX, &fault) == 0);
+        if (is_json)
+                return add_masked(out, "payload", body, mask);
+        if (mask->count == 0)
+                json_put_payload(out, body, false);
+        else
+                json_put_null(out, "payload");
+        return mask->count > 0;
 }
 
 #define ONE_LETTER \
@@ -221,26 +327,30 @@ static sqlite3_stmt *find_letter(const struct archive *a, const char *sql, const
         return found == 1 ? TAKE(s) : NULL;
 }
 
-int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+int letters_get(const struct archive *a, const struct letter_asked *asked, struct buffer *out,
                 struct err *e)
 {
+        static const struct mask_words none;
+        const struct mask_words *mask = asked->mask != NULL ? asked->mask : &none;
         AUTO_QUERY *s =
                 find_letter(a,
                             "SELECT " LETTER_COLUMNS ", l.exchange, l.routing_key, l.replaying,"
                             " l.replay_run, l.replayed_at, c.properties, c.body" ONE_LETTER,
-                            id, tenant, e);
+                            asked->id, asked->tenant, e);
         int next = LETTER_COLUMN_COUNT;
 
         if (s == NULL)
                 return -1;
         json_begin(out);
-        add_columns(out, s, LETTER_COLUMN_COUNT);
+        size_t masked = add_columns(out, s, LETTER_COLUMN_COUNT, mask->count > 0);
         json_put_text(out, "exchange", db_bytes(s, next++));
         json_put_text(out, "routing_key", db_bytes(s, next++));
         add_replay(out, s, next);
         next += 3;
-        add_properties(out, db_bytes(s, next++));
-        add_payload(out, db_bytes(s, next++));
+        masked += add_properties(out, db_bytes(s, next++), mask);
+        masked += add_payload(out, db_bytes(s, next++), mask);
+        if (masked > 0)
+                json_put_int(out, "masked", (int64_t)masked);
         json_end(out);
         return 0;
 }
@@ -249,8 +359,10 @@ int letters_get(const struct archive *a, const char *id, const char *tenant, str
 #define CONTENT_COLUMNS(X) \
         X(l.job_id, "", COLUMN_TEXT, job_id) \
         X(l.tenant, "", COLUMN_TEXT, tenant) \
+        X(l.run, "", COLUMN_INT, run) \
         X(l.replaying, "", COLUMN_FLAG, replaying) \
         X(l.replay_run, "", COLUMN_INT, replay_run) \
+        X(l.replay_copy, "", COLUMN_INT, replay_copy) \
         X(l.replay_type, "", COLUMN_TEXT, edit.type) \
         X(coalesce(l.replay_priority, -1), "", COLUMN_ENUM, edit.priority) \
         X(l.replay_run_at IS NOT NULL, "", COLUMN_FLAG, edit.sets_run_at) \
@@ -284,6 +396,20 @@ void letter_content_fini(struct letter_content *c)
         buffer_fini(&c->properties);
         buffer_fini(&c->body);
         buffer_fini(&c->edited);
+}
+
+int letters_greatest_run(const struct archive *a, const struct letter_content *c, int64_t *run,
+                         struct err *e)
+{
+        AUTO_QUERY *s = archive_query(
+                a,
+                "SELECT max(max(run), max(coalesce(replay_run, 0))) FROM letters"
+                " WHERE job_id = ?1 AND tenant = ?2",
+                DB_VALUES(value_text(c->job_id), value_string(bytes_of_text(c->tenant))), e);
+        if (db_step(s, e) != 1)
+                return -1;
+        *run = sqlite3_column_int64(s, 0);
+        return 0;
 }
 
 int letters_replaying(const struct archive *a, char (*ids)[UUID_SIZE], size_t limit,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/base/bytes.h"
+#include "common/base/json_mask.h"
 #include "dlx-monitor/archive.h"
 
 enum { LETTERS_LIMIT_DEFAULT = 50, LETTERS_LIMIT_MAX = 500 };
@@ -13,28 +14,40 @@ enum { LETTERS_LIMIT_DEFAULT = 50, LETTERS_LIMIT_MAX = 500 };
 /* NULL: any. */
 struct letter_filter {
         const char *tenant, *job, *type, *reason, *state, *group;
-        const char *q; /* occurs in payload or error, case-sensitive */
+        const char *q;    /* occurs in payload or error, case-sensitive */
+        const char *mask; /* words of members whose values q does not find; see letter_text.h */
         const char *cursor;
         int64_t limit;
 };
 
-/* Adds {"letters": […], "next_cursor": …}, newest first. A page begins after the cursor's letter,
- * so letters archived in between do not shift it. */
+/* Adds {"letters": […], "next_cursor": …}, newest first; of a search also {"search": …}: how far it
+ * looked, since it is bounded in time, bytes and letters: its page may be short and have a next
+ * one. A page begins after the cursor's letter, so letters archived in between do not shift it. */
 int letters_list(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                  struct err *e) MUST_CHECK;
 /* Adds {"groups": […]}, the largest first. */
 int letters_groups(const struct archive *a, const struct letter_filter *f, struct buffer *out,
                    struct err *e) MUST_CHECK;
-/* Adds one letter with properties, headers and payload. tenant NULL: any. ERR_NOT_FOUND. */
-int letters_get(const struct archive *a, const char *id, const char *tenant, struct buffer *out,
+/* Which letter to show, and to whom. */
+struct letter_asked {
+        const char *id;
+        const char *tenant; /* NULL: any */
+        /* Of payload, headers and properties; NULL, or without words: nothing is masked. */
+        const struct mask_words *mask;
+};
+/* Adds one letter with properties, headers and payload. How many values were masked is a member
+ * `masked`, unless it is 0; a payload that is no JSON counts as one. ERR_NOT_FOUND. */
+int letters_get(const struct archive *a, const struct letter_asked *asked, struct buffer *out,
                 struct err *e) MUST_CHECK;
 
 /* What a replay is made from. letter_content_fini frees it. */
 struct letter_content {
         char job_id[UUID_SIZE];
         char tenant[TENANT_SIZE];
+        int64_t run;
         bool replaying;
         int64_t replay_run;      /* 0: no replay was begun */
+        int64_t replay_copy;     /* of it; 0: begun by a version that had none */
         struct replay_edit edit; /* of that replay, but its payload is in `edited` */
         msec dead_at;
         struct buffer exchange, routing_key, properties, body, edited;
@@ -44,6 +57,10 @@ struct letter_content {
 int letters_content(const struct archive *a, const char *id, const char *tenant,
                     struct letter_content *out, struct err *e) MUST_CHECK;
 void letter_content_fini(struct letter_content *c);
+
+/* The greatest run of the letter's job that the archive knows. */
+int letters_greatest_run(const struct archive *a, const struct letter_content *c, int64_t *run,
+                         struct err *e) MUST_CHECK;
 
 /* Up to `limit` letters that are "replaying", in the order of their ids, after the id `after` ("":
  * from the first). */

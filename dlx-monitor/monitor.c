@@ -11,6 +11,7 @@
 #include "common/http/health.h"
 #include "dlx-monitor/announcer.h"
 #include "dlx-monitor/intake.h"
+#include "dlx-monitor/late.h"
 #include "dlx-monitor/retention.h"
 #include "dlx-monitor/routes.h"
 #include "dlx-monitor/settings.h"
@@ -23,9 +24,11 @@ struct monitor {
         struct archive *archive;
         struct link *consume, *publish;
         struct control *control;
+        struct http_client *primary;
         struct intake *intake;
         struct announcer *announcer;
         struct replayer *replayer;
+        struct late *late;
         struct retention *retention;
         struct api api;
         struct http_server *server;
@@ -168,6 +171,16 @@ static int create_links(struct monitor *m, struct err *e)
         return m->control != NULL ? 0 : -1;
 }
 
+static int create_client(struct monitor *m, struct err *e)
+{
+        const struct http_client_config to = {.base_url = m->settings->status_store_url,
+                                              .bearer = m->settings->internal_token};
+
+        http_client_global_init();
+        m->primary = http_client_create(&to, e);
+        return m->primary != NULL ? 0 : -1;
+}
+
 static void create_parts(struct monitor *m)
 {
         uv_loop_t *loop = service_loop(m->service);
@@ -176,6 +189,7 @@ static void create_parts(struct monitor *m)
         m->replayer = replayer_create(&(struct replayer_config){
                 .link = m->publish,
                 .control = m->control,
+                .primary = m->primary,
                 .archive = m->archive,
                 .metrics = m->metrics,
                 .loop = loop,
@@ -206,6 +220,9 @@ static int create_servers(struct monitor *m, struct err *e)
         m->api = (struct api){.archive = m->archive,
                               .replayer = m->replayer,
                               .token = s->internal_token,
+                              .retention = m->retention,
+                              .intake = m->intake,
+                              .consume = m->consume,
                               .monitor = m};
         m->server = http_server_create(
                 &(struct http_server_config){
@@ -248,6 +265,7 @@ static void on_stop(void *owner)
 {
         struct monitor *m = owner;
 
+        http_client_stop(m->primary);
         http_server_destroy(&m->server);
         intake_stop(m->intake);
         m->draining = 2;
@@ -271,10 +289,11 @@ static int begin(void *owner, struct service *service, struct err *e)
         if (m->archive == NULL)
                 return -1;
         add_metrics(m);
-        if (create_links(m, e) != 0)
+        if (create_client(m, e) != 0 || create_links(m, e) != 0)
                 return -1;
         create_parts(m);
-        return create_servers(m, e);
+        m->late = late_create(m->archive, m->primary, e);
+        return m->late != NULL ? create_servers(m, e) : -1;
 }
 
 static void end(void *owner)
@@ -289,6 +308,10 @@ static void end(void *owner)
         control_destroy(&m->control);
         announcer_destroy(&m->announcer);
         replayer_destroy(&m->replayer);
+        if (m->primary != NULL)
+                http_client_stop(m->primary);
+        late_destroy(&m->late);
+        http_client_destroy(&m->primary);
         retention_destroy(&m->retention);
         archive_destroy(&m->archive);
         metrics_destroy(&m->metrics);

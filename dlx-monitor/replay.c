@@ -17,6 +17,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "dlx-monitor/grant.h"
 
 enum { SWEEP_MAX = 100, SWEEP_PERIOD = 1000 /* ms */ };
 
@@ -181,6 +182,20 @@ static int publish(struct replayer *r, const struct job *job, enum link_result *
         return *result == LINK_CONFIRMED ? 0 : err_set(e, ERR_UNAVAILABLE, "no confirm");
 }
 
+/* The primary's numbers for the next run of the letter's job. */
+static int ask_run(struct replayer *r, const char *letter, const struct letter_content *content,
+                   struct replay_run *out, struct err *e)
+{
+        struct grant_ask ask = {.tenant = content->tenant,
+                                .job = content->job_id,
+                                .holder = letter,
+                                .run = content->run};
+
+        if (letters_greatest_run(r->config.archive, content, &ask.after, e) != 0)
+                return -1;
+        return grant_run(r->config.primary, &ask, out, e);
+}
+
 static void end_replay(struct replayer *r, const char *letter)
 {
         struct err e = {0};
@@ -216,6 +231,7 @@ int replayer_replay(struct replayer *r, const char *letter, const char *tenant,
         AUTO_CONTENT content = {0};
         struct err lost = {0};
         enum link_result result;
+        struct replay_run run = {0};
         struct message m;
         struct job job;
 
@@ -226,8 +242,11 @@ int replayer_replay(struct replayer *r, const char *letter, const char *tenant,
         AUTO(flight) flight = flight_begin(r, letter);
         if (flight == NULL)
                 return err_set(e, ERR_CONFLICT, "the dead letter is being replayed");
-        if (archive_begin_replay(r->config.archive, letter, edit, &job.run, e) != 0)
+        if (ask_run(r, letter, &content, &run, e) != 0 ||
+            archive_begin_replay(r->config.archive, letter, edit, &run, e) != 0)
                 return -1;
+        job.run = run.run;
+        job.copy = run.copy;
         memcpy(out->job_id, job.id, sizeof(out->job_id));
         memcpy(out->tenant, job.tenant, sizeof(out->tenant));
         out->run = job.run;
@@ -260,6 +279,7 @@ static int republish(struct replayer *r, struct flight *f, struct letter_content
         if (replay_job(content, &content->edit, SIZE_MAX, &m, &job, e) != 0)
                 return -1;
         job.run = content->replay_run;
+        job.copy = content->replay_copy;
         job.again = true;
         job_encode(&job, STATION_REPLAY, clock_wall(), &out);
         return link_publish(r->config.link, &out.message, &wait, e);

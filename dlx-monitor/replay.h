@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * replay.h: publishes dead letters as new runs of their jobs: commits "replaying as run n+1",
- * publishes, and commits "replayed" after the confirm. If the outcome is unknown, or after a crash,
- * it publishes again with x-again until it is confirmed. If the tenant is deleted meanwhile, the
- * letter is dead again.
+ * replay.h: publishes dead letters as new runs of their jobs: asks the primary status-store for the
+ * run's number, commits "replaying as run n", publishes, and commits "replayed" after the confirm.
+ * If the outcome is unknown, or after a crash, it publishes again with x-again until it is
+ * confirmed. If the tenant is deleted meanwhile, the letter is dead again.
  */
 #pragma once
 
 #include "common/amqp/link.h"
 #include "common/clients/control.h"
+#include "common/http/client.h"
 #include "common/metrics/metrics.h"
 #include "dlx-monitor/archive.h"
 #include "dlx-monitor/letters.h"
@@ -16,8 +17,9 @@
 struct replayer;
 
 struct replayer_config {
-        struct link *link; /* for publishing; `resend` is off; borrowed, like the next four */
+        struct link *link; /* for publishing; `resend` is off; borrowed, like the next five */
         struct control *control;
+        struct http_client *primary; /* grants run numbers */
         struct archive *archive;
         struct metrics *metrics;
         uv_loop_t *loop;

@@ -144,9 +144,7 @@ static int step(struct retention *r, struct err *e)
 
 /* Calls `each` for every tenant with letters: their bytes, and how many untouched ones expire
  * within the notice. */
-static int each_tenant(const struct retention *r, msec now,
-                       void (*each)(const struct retention *r, const char *tenant, int64_t bytes,
-                                    int64_t expiring),
+static int each_tenant(const struct retention *r, msec now, retention_tenant_fn *each, void *owner,
                        struct err *e)
 {
         AUTO_QUERY *s =
@@ -157,14 +155,15 @@ static int each_tenant(const struct retention *r, msec now,
 
         while ((found = db_step(s, e)) == 1) {
                 db_text(s, 0, tenant, sizeof(tenant));
-                each(r, tenant, sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
+                each(owner, tenant, sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2));
         }
         return found;
 }
 
-static void warn_of_one(const struct retention *r, const char *tenant, int64_t bytes,
-                        int64_t expiring)
+static void warn_of_one(void *owner, const char *tenant, int64_t bytes, int64_t expiring)
 {
+        const struct retention *r = owner;
+
         if (expiring > 0)
                 LOG_WARN("letters that nobody touched will be deleted within 7 days: replay or "
                          "copy them",
@@ -183,7 +182,7 @@ static void warn_ahead(struct retention *r)
         if (r->warned_at != 0 && now - r->warned_at < (ahead < MSEC_DAY ? ahead : MSEC_DAY))
                 return;
         r->warned_at = now;
-        if (each_tenant(r, now, warn_of_one, &e) != 0 ||
+        if (each_tenant(r, now, warn_of_one, r, &e) != 0 ||
             archive_note_warning(r->config.archive, now, now - r->config.keep_dead + ahead,
                                  now - ahead, &e) != 0)
                 LOG_WARN("cannot count expiring letters", log_err(&e));
@@ -226,9 +225,10 @@ static void on_alarm(void *owner)
         alarm_set(r->alarm, PASS_WAIT);
 }
 
-static void set_gauges(const struct retention *r, const char *tenant, int64_t bytes,
-                       int64_t expiring)
+static void set_gauges(void *owner, const char *tenant, int64_t bytes, int64_t expiring)
 {
+        const struct retention *r = owner;
+
         metric_set(r->bytes, (double)bytes, tenant);
         metric_set(r->expiring, (double)expiring, tenant);
 }
@@ -239,8 +239,14 @@ void retention_collect(struct retention *r)
 
         metric_reset(r->bytes);
         metric_reset(r->expiring);
-        if (each_tenant(r, clock_wall(), set_gauges, &e) != 0)
+        if (each_tenant(r, clock_wall(), set_gauges, r, &e) != 0)
                 LOG_WARN("cannot count expiring letters", log_err(&e));
+}
+
+int retention_each_tenant(const struct retention *r, retention_tenant_fn *each, void *owner,
+                          struct err *e)
+{
+        return each_tenant(r, clock_wall(), each, owner, e);
 }
 
 struct retention *retention_create(const struct retention_config *c)

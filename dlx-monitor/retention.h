@@ -30,3 +30,8 @@ void retention_destroy(struct retention **r);
 /* Sets the gauges: the bytes of each tenant's letters, and how many untouched ones expire soon. Any
  * thread. */
 void retention_collect(struct retention *r);
+/* Calls each for every tenant with letters: their bytes, and how many untouched ones will be
+ * deleted within 7 days. Any thread. */
+typedef void retention_tenant_fn(void *owner, const char *tenant, int64_t bytes, int64_t expiring);
+int retention_each_tenant(const struct retention *r, retention_tenant_fn *each, void *owner,
+                          struct err *e) MUST_CHECK;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/json_write.h"
+#include "common/http/mask_param.h"
 #include "dlx-monitor/edit.h"
 #include "dlx-monitor/letters.h"
 
@@ -102,19 +103,21 @@ struct ids {
 /* False: answered. */
 static bool read_filter(struct http_request *r, struct letter_filter *f, struct ids *ids)
 {
-        static const char *const names[] = {"tenant", "job", "type",  "reason", "state",
-                                            "group",  "q",   "limit", "cursor", NULL};
+        static const char *const names[] = {"tenant", "job",   "type",   "reason", "state", "group",
+                                            "q",      "limit", "cursor", "mask",   NULL};
+        struct mask_words mask;
 
         *f = (struct letter_filter){0};
-        if (!http_query_only(r, names) || !read_tenant(r, &f->tenant) ||
-            !read_limit(r, &f->limit) || !read_id(r, "job", ids->job, &f->job) ||
-            !read_id(r, "cursor", ids->cursor, &f->cursor))
+        if (!http_query_only(r, names) || !mask_param_read(r, &mask) ||
+            !read_tenant(r, &f->tenant) || !read_limit(r, &f->limit) ||
+            !read_id(r, "job", ids->job, &f->job) || !read_id(r, "cursor", ids->cursor, &f->cursor))
                 return false;
         f->type = http_query(r, "type");
         f->reason = http_query(r, "reason");
         f->state = http_query(r, "state");
         f->group = http_query(r, "group");
         f->q = http_query(r, "q");
+        f->mask = mask.count > 0 ? http_query(r, "mask") : NULL;
         if (f->q != NULL && f->q[0] == '\0')
                 f->q = NULL;
         return check_words(r, f);
@@ -160,14 +163,31 @@ static void get_groups(void *owner, struct http_request *r)
 /* Reads the letter's id in the path. False: answered; with 404 when it is not an id. */
 static bool read_letter(struct http_request *r, char id[UUID_SIZE], const char **tenant)
 {
-        static const char *const names[] = {"tenant", NULL};
+        static const char *const reads[] = {"tenant", "mask", NULL}, *const acts[] = {"tenant",
+                                                                                      NULL};
+        bool is_read = strcmp(http_matched(r)->method, "GET") == 0;
 
-        if (!http_query_only(r, names) || !read_tenant(r, tenant))
+        if (!http_query_only(r, is_read ? reads : acts) || !read_tenant(r, tenant))
                 return false;
         if (uuid_parse(bytes_of_text(http_param(r, "id")), id))
                 return true;
         http_problem(r, 404, "no such dead letter");
         return false;
+}
+
+void letters_forget(void *owner, struct http_request *r)
+{
+        const struct api *api = owner;
+        char job[UUID_SIZE];
+        const char *tenant;
+        struct err e = {0};
+
+        if (!read_letter(r, job, &tenant))
+                return;
+        if (archive_forget_job(api->archive, job, tenant, &e) == 0)
+                http_answer_empty(r, 204);
+        else
+                http_problem_err(r, &e);
 }
 
 static void get_letter(void *owner, struct http_request *r)
@@ -176,10 +196,13 @@ static void get_letter(void *owner, struct http_request *r)
         AUTO_BUFFER body = {0};
         char id[UUID_SIZE];
         const char *tenant;
+        struct mask_words mask;
         struct err e = {0};
 
-        if (read_letter(r, id, &tenant))
-                answer(r, letters_get(api->archive, id, tenant, &body, &e), &body, &e);
+        if (!mask_param_read(r, &mask) || !read_letter(r, id, &tenant))
+                return;
+        const struct letter_asked asked = {.id = id, .tenant = tenant, .mask = &mask};
+        answer(r, letters_get(api->archive, &asked, &body, &e), &body, &e);
 }
 
 static void answer_replayed(struct http_request *r, const char *id,
@@ -226,5 +249,7 @@ const struct http_route dlx_monitor_routes[] = {
         {"GET", "/internal/v1/dlq/groups", .handle = get_groups},
         {"GET", "/internal/v1/dlq/{id}", .handle = get_letter},
         {"POST", "/internal/v1/dlq/{id}/requeue", requeue_letter, .body_max = EDIT_BODY_MAX},
+        {"DELETE", "/internal/v1/dlq/jobs/{id}", .handle = letters_forget},
+        {"GET", "/internal/v1/health", .handle = health_get},
         {0},
 };

@@ -20,7 +20,7 @@
         " exchange TEXT NOT NULL, routing_key TEXT NOT NULL, announced INTEGER NOT NULL," \
         " replaying INTEGER NOT NULL DEFAULT 0, replay_run INTEGER, replay_type TEXT," \
         " replay_priority INTEGER, replayed_at INTEGER, replay_run_at INTEGER," \
-        " archived_at INTEGER NOT NULL DEFAULT 0);" \
+        " archived_at INTEGER NOT NULL DEFAULT 0, replay_copy INTEGER);" \
         "CREATE TABLE contents(" \
         " seq INTEGER PRIMARY KEY REFERENCES letters(seq), properties BLOB, body BLOB," \
         " edited BLOB);" \
@@ -68,12 +68,16 @@ static const char from_2[] =
         " FROM letters AS l JOIN contents AS c ON c.seq = l.seq"
         " WHERE NOT EXISTS (SELECT 1 FROM usage) GROUP BY l.tenant;";
 
+/* Copies of replays are numbered by the primary. */
+static const char from_3[] = "ALTER TABLE letters ADD COLUMN replay_copy INTEGER;";
+
 /* clang-format on */
 
 static const struct db_step steps[] = {
         [0] = {0}, /* there is no file without a version */
         [1] = {.sql = from_1},
         [2] = {.sql = from_2},
+        [3] = {.sql = from_3},
 };
 
 static const struct db_schema schema = {.tables = LETTERS RETENTION_3,

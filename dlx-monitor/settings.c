@@ -22,6 +22,8 @@ static const struct config_key keys[] = {
          .help = "connections served at once", AT(threads)},
         {.name = "internal_token_file", .kind = CONFIG_SECRET, .fallback = NULL,
          .help = "file with the token that callers must send", AT(internal_token)},
+        {.name = "status_store_url", .kind = CONFIG_TEXT, .fallback = "http://127.0.0.1:8090",
+         .help = "internal address of the primary status-store", AT(status_store_url)},
         {.name = "payload_max", .kind = CONFIG_SIZE, .fallback = "256KiB", .min = 1024,
          .max = 1024 * 1024, .help = "largest payload that is replayed", AT(payload_max)},
         {.name = "keep_ended", .kind = CONFIG_MSEC, .fallback = "30d", .min = MSEC_SECOND,

@@ -14,6 +14,7 @@ struct dlx_monitor_settings {
         char *address;
         int64_t port, threads;
         char *internal_token;
+        char *status_store_url;
         int64_t payload_max;
         msec keep_ended, keep_dead;
         int64_t tenant_bytes;

@@ -16,7 +16,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "gateway/tenant_places.h"
+#include "common/http/tenant_places.h"
 
 enum {
         CALL_TIMEOUT = 3 * MSEC_SECOND,

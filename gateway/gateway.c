@@ -10,7 +10,11 @@
 #include "common/base/log.h"
 #include "gateway/access.h"
 #include "gateway/core.h"
+#include "gateway/cors.h"
 #include "gateway/handlers.h"
+#include "gateway/headers.h"
+#include "gateway/origin.h"
+#include "gateway/readiness.h"
 #include "gateway/routes.h"
 
 static void on_tenant(void *owner, const struct tenant_record *t)
@@ -22,6 +26,7 @@ static void on_tenant(void *owner, const struct tenant_record *t)
                 return;
         }
         limiter_forget(g->limiter, t->name);
+        limiter_forget(g->acts_limiter, t->name);
         backlog_forget(g->backlog, t->name);
 }
 
@@ -37,6 +42,7 @@ static void on_link_up(void *owner)
 {
         const struct named_link *l = owner;
 
+        broker_state_up(l->state, l->which);
         LOG_INFO("publishing link is up", log_text("link", l->name));
 }
 
@@ -44,6 +50,7 @@ static void on_link_down(void *owner, const struct err *why)
 {
         const struct named_link *l = owner;
 
+        broker_state_down(l->state, l->which);
         LOG_WARN("publishing link is down", log_text("link", l->name), log_err(why));
 }
 
@@ -51,6 +58,7 @@ static void on_link_blocked(void *owner, bool blocked)
 {
         const struct named_link *l = owner;
 
+        broker_state_blocked(l->state, l->which, blocked);
         LOG_WARN(blocked ? "the broker takes no messages" : "the broker takes messages again",
                  log_text("link", l->name));
 }
@@ -154,14 +162,17 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
         g->in_flight = in_flight_create((unsigned)s->window_messages, (size_t)s->window_bytes);
         base.window_messages = (uint32_t)s->window_messages;
         base.window_bytes = SIZE_MAX;
-        g->queues.name = "queues";
+        g->broker = broker_state_create();
+        g->queues =
+                (struct named_link){.name = "queues", .state = g->broker, .which = BROKER_QUEUES};
         if (create_publishing_link(g, &g->queues, &base, e) < 0)
                 return -1;
+        base.window_messages += AUDIT_MESSAGES;
         base.stream = "events";
         base.resend = true;
         if (base.confirm_timeout < PACK_CONFIRM_MIN)
                 base.confirm_timeout = PACK_CONFIRM_MIN;
-        g->packs.name = "packs";
+        g->packs = (struct named_link){.name = "packs", .state = g->broker, .which = BROKER_PACKS};
         if (create_publishing_link(g, &g->packs, &base, e) < 0)
                 return -1;
         const struct packer_config packer = {.link = g->packs.link,
@@ -170,7 +181,13 @@ static int create_publishing(struct gateway *g, struct link_config base, struct 
                                              .in_flight = g->in_flight,
                                              .meters = &g->meters};
         g->packer = packer_create(&packer, service_loop(g->service));
-        return 0;
+        const struct audit_config audit = {.link = g->packs.link,
+                                           .app_id = g->name,
+                                           .timeout = s->confirm_timeout,
+                                           .waiting_max = (unsigned)s->threads / 2,
+                                           .meters = &g->meters};
+        g->audit = audit_create(&audit, service_loop(g->service), e);
+        return g->audit != NULL ? 0 : -1;
 }
 
 static int create_links(struct gateway *g, struct err *e)
@@ -198,6 +215,18 @@ static int create_links(struct gateway *g, struct err *e)
         return g->control != NULL ? 0 : -1;
 }
 
+static int create_key_watch(struct gateway *g, struct err *e)
+{
+        struct http_client *client = service_client(g, g->settings->status_store_url, e);
+
+        if (client == NULL)
+                return -1;
+        session_secret_make(g->settings->internal_token, &g->session_secret);
+        g->logins = logins_create();
+        g->key_watch = key_watch_create(client, g->control, e);
+        return g->key_watch != NULL ? 0 : -1;
+}
+
 static int create_servers(struct gateway *g, struct err *e)
 {
         const struct gateway_settings *s = g->settings;
@@ -206,7 +235,7 @@ static int create_servers(struct gateway *g, struct err *e)
         g->health = health_create(&(struct health_config){.address = s->basic.health_address,
                                                           .port = (uint16_t)s->basic.health_port,
                                                           .metrics = g->meters.metrics,
-                                                          .ready = routes_ready,
+                                                          .ready = readiness_check,
                                                           .owner = g},
                                   e);
         if (g->health == NULL)
@@ -222,7 +251,9 @@ static int create_servers(struct gateway *g, struct err *e)
                                              .owner = g,
                                              .authorize = access_authorize,
                                              .answered = on_answer,
-                                             .decorate = submit_decorate},
+                                             .preflight = cors_preflight,
+                                             .security_headers = headers_security,
+                                             .decorate = headers_decorate},
                 e);
         return g->server != NULL ? 0 : -1;
 }
@@ -238,6 +269,7 @@ static void finish_requests(uv_work_t *work)
         http_client_stop(g->status_store);
         http_client_stop(g->dlx_monitor);
         http_server_destroy(&g->server);
+        key_watch_destroy(&g->key_watch);
         claims_finish(g->claims, FINISH_CLAIMS);
 }
 
@@ -248,11 +280,18 @@ static void on_told(void *owner)
         service_end(g->service, 0);
 }
 
-static void on_drained(void *owner)
+static void on_acts_told(void *owner)
 {
         struct gateway *g = owner;
 
         admits_finish(g->admits, FINISH_ADMITS, on_told, g);
+}
+
+static void on_drained(void *owner)
+{
+        struct gateway *g = owner;
+
+        audit_drain(g->audit, g->settings->drain_limit, on_acts_told, g);
 }
 
 /* The link of the queues has nothing to drain: no request waits for it any more. */
@@ -276,6 +315,18 @@ static void on_stop(void *owner)
         uv_queue_work(service_loop(g->service), &g->drain_work, finish_requests, drain_packs);
 }
 
+static int read_mask(struct gateway *g, struct err *e)
+{
+        const char *words = g->settings->mask_members;
+
+        if (strcmp(words, "none") == 0 || mask_words_parse(bytes_of_text(words), &g->mask, e) == 0)
+                return 0;
+        return err_wrap(e, "mask_members");
+}
+
+/* One of so many threads may wait for the health: jobs need the others. */
+enum { HEALTH_SHARE = 8 };
+
 static int begin(void *owner, struct service *service, struct err *e)
 {
         struct gateway *g = owner;
@@ -286,13 +337,21 @@ static int begin(void *owner, struct service *service, struct err *e)
                 return err_set(e, ERR_INVALID,
                                "amqp_login must be %s: packs of another login do not count",
                                PACK_LOGIN);
+        if (cors_check(g->settings->cors_origins, e) != 0 ||
+            origin_check(g->settings->trusted_proxies, e) != 0)
+                return -1;
         if (gethostname(host, sizeof(host) - 1) < 0)
                 snprintf(host, sizeof(host), "unknown");
         snprintf(g->name, sizeof(g->name), "gateway@%s", host);
+        if (read_mask(g, e) < 0)
+                return -1;
         g->limiter = limiter_create();
+        g->acts_limiter = limiter_create();
+        g->health_view = health_view_create((unsigned)g->settings->threads / HEALTH_SHARE + 1);
         create_batch_places(g);
         meters_init(&g->meters);
-        if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_servers(g, e) < 0)
+        if (create_clients(g, e) < 0 || create_links(g, e) < 0 || create_key_watch(g, e) < 0 ||
+            create_servers(g, e) < 0)
                 return -1;
         LOG_INFO("listening", log_text("address", g->settings->address),
                  log_int("port", http_server_port(g->server)),
@@ -318,18 +377,24 @@ static void end(void *owner)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
         log_untold(g);
         http_server_destroy(&g->server);
+        key_watch_destroy(&g->key_watch);
+        logins_destroy(&g->logins);
         health_destroy(&g->health);
         admits_destroy(&g->admits);
         control_destroy(&g->control);
         backlog_destroy(&g->backlog);
         link_destroy(&g->queues.link);
         link_destroy(&g->packs.link);
+        broker_state_destroy(&g->broker);
         packer_destroy(&g->packer);
+        audit_destroy(&g->audit);
         in_flight_destroy(&g->in_flight);
         claims_destroy(&g->claims);
         http_client_destroy(&g->status_store);
         http_client_destroy(&g->dlx_monitor);
         limiter_destroy(&g->limiter);
+        limiter_destroy(&g->acts_limiter);
+        health_view_destroy(&g->health_view);
         tenant_places_destroy(&g->batch_places);
         metrics_destroy(&g->meters.metrics);
 }

@@ -22,5 +22,20 @@ bool submit_query(struct http_request *r, bool *dry_run);
  * status-store also answers for tenants and keys. */
 http_handler forward_to_status_store;
 http_handler forward_to_dlx_monitor;
+/* Operations on many jobs: the answer may say where the operation is. */
+http_handler forward_operation;
+/* The audit, of which a tenant's key sees less. */
+http_handler forward_audit;
 /* GET /jobs/{id}, with ?wait. */
 http_handler forward_job;
+/* GET /jobs/{id}/payload: the answer is to be saved, not shown. */
+http_handler forward_payload;
+
+/* Of one job: why it waits; a retry, and forgetting it, which its dead letter takes part in. */
+http_handler why_get, job_retry, job_forget;
+/* Answers of several services, or to which the gateway adds what only gateways know. */
+http_handler queues_get, health_get;
+/* Pause and resume of a tenant, which its own keys may do too. */
+http_handler own_tenant_act;
+/* Logins by cookie. */
+http_handler session_begin, session_get, session_end;

@@ -11,6 +11,15 @@
                                                      .help = (help_), \
                                                      .labels = {__VA_ARGS__}})
 
+/* From the start on, so that a rate over time sees the first one. */
+static void show_zeros(const struct meters *m)
+{
+        metric_increment(m->acts_refused, 0, "rate");
+        metric_increment(m->acts_refused, 0, "unrecorded");
+        metric_increment(m->audit_dropped, 0, "rate");
+        metric_increment(m->audit_dropped, 0, "full");
+}
+
 void meters_init(struct meters *m)
 {
         m->metrics = metrics_create("gateway");
@@ -21,6 +30,11 @@ void meters_init(struct meters *m)
         m->rate_refused =
                 METRIC(COUNTER, "warren_rate_refused_total",
                        "Submissions refused because the tenant is over its rate.", "tenant");
+        m->acts_refused =
+                METRIC(COUNTER, "warren_act_requests_refused_total",
+                       "Administrative acts refused before they began, by reason.", "reason");
+        m->audit_dropped = METRIC(COUNTER, "warren_audit_dropped_total",
+                                  "Logins, and ends of acts, that are not in the audit.", "reason");
         m->told_late = METRIC(COUNTER, "warren_submissions_told_late_total",
                               "Jobs accepted before the event stream had them.");
         m->dry_runs = METRIC(COUNTER, "warren_dry_runs_total",
@@ -48,4 +62,5 @@ void meters_init(struct meters *m)
                               "Submissions that the broker has not confirmed yet.");
         m->untold = METRIC(GAUGE, "warren_jobs_untold",
                            "Jobs of which the event stream is not known to have been told.");
+        show_zeros(m);
 }

@@ -8,9 +8,11 @@
 
 struct meters {
         struct metrics *metrics;
-        struct metric *submitted;    /* labels: tenant, type, priority */
-        struct metric *refused;      /* label: reason */
-        struct metric *rate_refused; /* label: tenant */
+        struct metric *submitted;     /* labels: tenant, type, priority */
+        struct metric *refused;       /* label: reason */
+        struct metric *rate_refused;  /* label: tenant */
+        struct metric *acts_refused;  /* label: reason */
+        struct metric *audit_dropped; /* label: reason */
         struct metric *told_late;
         struct metric *dry_runs;
         struct metric *confirm;      /* of a job's queue; seconds */

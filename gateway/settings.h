@@ -20,6 +20,10 @@ struct gateway_settings {
         msec confirm_timeout;
         int64_t window_messages, window_bytes;
         msec drain_limit;
+        int64_t acts_rate;
+        char *mask_members;
+        char *cors_origins;    /* NULL: none */
+        char *trusted_proxies; /* NULL: none */
 };
 
 extern const struct config_table gateway_config;

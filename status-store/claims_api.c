@@ -23,7 +23,7 @@
 #include "common/base/memory.h"
 #include "common/model/job_members.h"
 #include "status-store/api.h"
-#include "status-store/registry_claims.h"
+#include "status-store/registry/registry_claims.h"
 
 enum { CALL_DEPTH = 4, GROW_BY = 32 };
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * counts_api.c: GET /stats and /workers, POST /deliveries/check and /types/check of the internal
- * API.
+ * counts_api.c: GET /stats, GET /stats/timeseries, POST /deliveries/check and /types/check of the
+ * internal API.
  */
-#include <string.h>
 
 #include "common/base/json_read.h"
 #include "common/base/json_write.h"
 #include "common/model/job_members.h"
+#include "status-store/acts/registry_acts.h"
 #include "status-store/api.h"
-#include "status-store/handled.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 #include "status-store/stats.h"
+#include "status-store/timeseries.h"
+#include "status-store/why/handled.h"
 
 enum {
         DELIVERIES_MAX = 256,
@@ -19,32 +20,6 @@ enum {
         QUESTION_DEPTH = 4,
         MARKER_WAIT = 1000, /* ms; the consumer waits 1.5 s for the answer */
 };
-
-static msec as_of(const struct api *a)
-{
-        return freshness_lag(&a->freshness, clock_wall()).as_of;
-}
-
-/* Writes members about the tenant asked for. */
-typedef int write_members(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
-                          struct err *e);
-
-static void answer_for_tenant(struct api *a, struct http_request *r, write_members *write)
-{
-        static const char *const allowed[] = {"tenant", NULL};
-        if (!http_query_only(r, allowed))
-                return;
-        const char *tenant = api_tenant(r);
-        if (tenant == NULL)
-                return;
-        struct err why = {0};
-        AUTO_BUFFER members = {0};
-        AUTO_READER *reader = readers_take(a->readers, &why);
-        if (reader == NULL || write(reader, tenant, as_of(a), &members, &why) != 0)
-                http_problem_err(r, &why);
-        else
-                api_answer(a, r, &members);
-}
 
 static int write_stats(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
                        struct err *e)
@@ -56,12 +31,31 @@ static int write_stats(struct reader *r, const char *tenant, msec as_of, struct 
 
 void stats_get(void *owner, struct http_request *r)
 {
-        answer_for_tenant(owner, r, write_stats);
+        api_answer_tenant(owner, r, write_stats);
 }
 
-void workers_list(void *owner, struct http_request *r)
+void stats_timeseries(void *owner, struct http_request *r)
 {
-        answer_for_tenant(owner, r, lookup_write_workers);
+        static const char *const allowed[] = {"tenant", "minutes", "step", NULL};
+        struct api *a = owner;
+        struct timeseries t = {.minutes = 60, .step = 1, .now = clock_wall()};
+        struct err why = {0};
+        AUTO_BUFFER members = {0};
+        if (!http_query_only(r, allowed))
+                return;
+        t.tenant = api_tenant(r);
+        if (t.tenant == NULL || !api_number(r, "minutes", TIMESERIES_MINUTES_MAX, &t.minutes) ||
+            !api_number(r, "step", TIMESERIES_MINUTES_MAX, &t.step))
+                return;
+        if (!timeseries_step_is_valid(t.step)) {
+                http_problem(r, 400, "step: must be 1, 2, 5, 10, 15, 30 or 60");
+                return;
+        }
+        AUTO_READER *reader = readers_take(a->readers, &why);
+        if (reader == NULL || timeseries_write(reader, &t, &members, &why) != 0)
+                http_problem_err(r, &why);
+        else
+                api_answer(a, r, &members);
 }
 
 /* A question being answered: the reader's owner. */
@@ -106,6 +100,9 @@ static int answer_delivery(struct json_reader *r, const struct json_place *p, vo
                 return json_refuse(r, p->up, "must have at most %d elements", DELIVERIES_MAX);
         if (json_read_members(r, p, delivery_members, &d) != 0)
                 return -1;
+        if (!q->behind && q->api->registry != NULL &&
+            registry_moved(q->api->registry, &d, &q->why) != 0)
+                return -1;
         if (!q->behind)
                 return lookup_write_delivery(q->reader, &d, q->as_of, &q->answer, &q->why);
         json_begin_object(&q->answer, NULL);
@@ -117,7 +114,7 @@ static int answer_delivery(struct json_reader *r, const struct json_place *p, vo
 static int open_reader(struct question *q)
 {
         q->reader = readers_take(q->api->readers, &q->why);
-        q->as_of = as_of(q->api);
+        q->as_of = api_as_of(q->api);
         return q->reader == NULL ? -1 : 0;
 }
 
@@ -140,6 +137,8 @@ static int answer_deliveries(struct json_reader *r, const struct json_place *p, 
         json_begin_array(&q->answer, "deliveries");
         int failed = json_read_each(r, p, answer_delivery, q);
         json_end_array(&q->answer);
+        /* Only the primary knows of acts on jobs whose rows are gone. */
+        json_put_flag(&q->answer, "primary", q->api->registry != NULL);
         return failed;
 }
 

@@ -10,8 +10,9 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/model/fold.h"
-#include "status-store/lookup.h"
-#include "status-store/registry_claims.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/registry/registry_audit.h"
+#include "status-store/registry/registry_claims.h"
 
 enum { POSITION_GAUGES = 6 };
 
@@ -44,7 +45,7 @@ struct gauges {
         /* The primary's. */
         struct registry *registry;
         struct claim_settler *settler;
-        struct metric *claims, *dropped;
+        struct metric *claims, *dropped, *acts;
         int64_t dropped_shown;
 };
 
@@ -60,8 +61,10 @@ static int fill_position(struct gauges *g, struct reader *r, struct err *e)
 static int fill_jobs(struct gauges *g, struct reader *r, struct err *e)
 {
         int64_t n[STATUS_COUNT] = {0};
-        AUTO_RESET *counts =
-                reader_query(r, "SELECT state, sum(n) FROM counts GROUP BY state", NULL, e);
+        AUTO_RESET *counts = reader_query(r,
+                                          "SELECT shelf / 8, sum(n) FROM counts WHERE tenant = 0"
+                                          " GROUP BY shelf / 8",
+                                          NULL, e);
         int more = 0;
         while ((more = db_step(counts, e)) == 1) {
                 int state = sqlite3_column_int(counts, 0);
@@ -157,6 +160,26 @@ void gauges_show_claims(struct gauges *g, struct metrics *m, struct registry *re
                                                  "rebuild most are settled already.",
                                          .kind = METRIC_COUNTER});
         metrics_on_collect(m, collect_claims, g);
+}
+
+static void collect_acts(void *owner)
+{
+        struct gauges *g = owner;
+        struct err why = {0};
+        int64_t acts = 0;
+        if (registry_audit_count(g->registry, &acts, &why) == 0)
+                metric_set(g->acts, (double)acts);
+        else
+                LOG_WARN("metrics not filled", log_err(&why));
+}
+
+void gauges_show_audit(struct gauges *g, struct metrics *m, struct registry *registry)
+{
+        g->registry = registry;
+        g->acts = metric_add(m, &(struct metric_spec){.name = "warren_audit_rows",
+                                                      .help = "Administrative acts kept.",
+                                                      .kind = METRIC_GAUGE});
+        metrics_on_collect(m, collect_acts, g);
 }
 
 void gauges_destroy(struct gauges **g)

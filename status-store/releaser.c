@@ -5,7 +5,7 @@
 #include "status-store/releaser.h"
 
 #include "common/base/log.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 
 enum { LOOK_EVERY = 500 }; /* ms */
 
@@ -15,6 +15,18 @@ static bool is_lost(const struct job_row *row, msec recorded_at, bool gone, msec
         msec heard_at = recorded_at > row->winner.at ? recorded_at : row->winner.at;
 
         return (gone && recorded_at >= row->winner.at) || heard_at <= as_of - WORKER_ALIVE;
+}
+
+/* Somebody wanted it cancelled: it ends so, and does not start again. */
+static void add_cancelled(struct sweep_found *f, const struct job_row *row)
+{
+        struct event e = {.kind = EVENT_CANCELLED,
+                          .attempt = row->winner.attempt,
+                          .worker = bytes_of_text(row->worker),
+                          .running = true,
+                          .hint = {.priority = -1, .max_retries = -1}};
+
+        sweep_add(f, row, &e);
 }
 
 static void add_release(struct sweep_found *f, const struct job_row *row)
@@ -35,7 +47,11 @@ static int look_at(struct sweep_found *f, sqlite3_stmt *row, msec as_of, struct 
         msec recorded_at = sqlite3_column_int64(row, JOB_COLUMN_COUNT);
         bool gone = bytes_equal_text(db_bytes(row, JOB_COLUMN_COUNT + 1), "gone");
         int read = stored_job_read(row, &job, e);
-        if (read == 0 && job.row.worker[0] != '\0' && is_lost(&job.row, recorded_at, gone, as_of))
+        if (read != 0 || job.row.worker[0] == '\0' || !is_lost(&job.row, recorded_at, gone, as_of))
+                return read;
+        if (job_row_is_to_be_cancelled(&job.row))
+                add_cancelled(f, &job.row);
+        else
                 add_release(f, &job.row);
         return read;
 }
@@ -44,10 +60,10 @@ static int find_lost(struct reader *r, msec as_of, struct sweep_found *f, struct
 {
         AUTO_RESET *rows =
                 reader_query(r,
-                             "SELECT " JOB_COLUMNS ", w.at, w.state FROM jobs j"
+                             "SELECT " JOB_COLUMNS ", w.at, w.state"
+                             " FROM jobs j INDEXED BY jobs_running"
                              " LEFT JOIN workers w ON w.worker = j.worker WHERE j.state = 2"
-                             " AND j.tenant IN (SELECT tenant FROM counts WHERE state = 2 AND"
-                             " n > 0) AND (w.state = 'gone' OR"
+                             " AND (w.state = 'gone' OR"
                              " max(ifnull(w.at, 0), ifnull(j.started_at, 0)) <= ?1)",
                              DB_VALUES(value_int(as_of - WORKER_ALIVE)), e);
         int more = 0;
@@ -60,8 +76,8 @@ static int find_lost(struct reader *r, msec as_of, struct sweep_found *f, struct
 
 static void log_lost(const struct sweep_found *f)
 {
-        LOG_WARN("jobs of a lost worker are pending again", log_text("worker", f->worker),
-                 log_int("jobs", f->count));
+        LOG_WARN("jobs of a lost worker are pending again, or cancelled",
+                 log_text("worker", f->worker), log_int("jobs", f->count));
 }
 
 const struct sweep releaser = {

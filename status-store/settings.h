@@ -19,12 +19,16 @@ struct settings {
         bool primary;
         char *registry;
         char *provision_login, *provision_password;
+        char *operator_login, *operator_password;
         char *vhost;
         char *management_url, *management_login, *management_password;
         int64_t tenants_max;
         msec tenant_delete_after;
         msec claims_keep, claims_lease;
         int64_t claims_max, claims_tenant_max;
+        msec marks_keep;
+        int64_t moved_max, pauses_max;
+        msec health_every;
         char *bootstrap_admin_key_file;
         char *create_admin_key, *backup; /* one-shot commands: the program ends after them */
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
-#include "status-store/tally.h"
+#include "status-store/minute_json.h"
 
 static void add_count(json_t *object, const char *status, json_int_t n)
 {
@@ -91,28 +91,10 @@ static int sum_minutes(struct reader *r, const char *tenant, int64_t from, struc
         return more;
 }
 
-static json_t *percentiles(const struct histogram *h)
-{
-        static const struct {
-                const char *name;
-                double share;
-        } wanted[] = {{"p50", 0.50}, {"p95", 0.95}, {"p99", 0.99}};
-        json_t *answer = json_object();
-        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-                msec at = histogram_at(h, wanted[i].share);
-                (void)json_object_set_new(answer, wanted[i].name,
-                                          at < 0 ? json_null() : json_integer(at));
-        }
-        return answer;
-}
-
 /* Adds the counts of the last full minutes and the current one, `seconds` long in all. */
 static int add_period(struct reader *r, const char *tenant, msec now, int64_t minutes,
                       json_t *answer, struct err *e)
 {
-        static const char *const counts[TALLY_COUNT] = {"submitted", "completed", "failed_attempts",
-                                                        "retried", "dead"};
-        static const char *const times[TALLY_TIMES] = {"latency_ms", "wait_ms", "duration_ms"};
         struct minute_counts w = {0};
         int64_t from = now / MSEC_MINUTE - minutes;
         if (sum_minutes(r, tenant, from, &w, e) != 0)
@@ -120,12 +102,9 @@ static int add_period(struct reader *r, const char *tenant, msec now, int64_t mi
         double seconds = (double)(now - from * MSEC_MINUTE) / MSEC_SECOND;
         json_t *period = json_object();
         (void)json_object_set_new(period, "seconds", json_real(seconds));
-        for (int i = 0; i < TALLY_COUNT; i++)
-                (void)json_object_set_new(period, counts[i], json_integer(w.count[i]));
+        minute_json(&w, period);
         (void)json_object_set_new(period, "throughput",
                                   json_real((double)w.count[TALLY_COMPLETED] / seconds));
-        for (int i = 0; i < TALLY_TIMES; i++)
-                (void)json_object_set_new(period, times[i], percentiles(&w.times[i]));
         (void)json_object_set_new(answer, minutes == 1 ? "last_minute" : "last_hour", period);
         return 0;
 }

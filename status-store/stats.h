@@ -5,7 +5,7 @@
 #pragma once
 
 #include "common/db/readers.h"
-#include "status-store/schema.h"
+#include "status-store/projection/schema.h"
 
 /* Adds the members of GET /stats, without braces. tenant "*": all. */
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out,

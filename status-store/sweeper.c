@@ -4,13 +4,13 @@
  */
 #include "status-store/sweeper.h"
 
-#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/base/condition.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/rounds.h"
 
 enum { CURRENT_WAIT = 5000 }; /* ms, for the projection to become current */
 
@@ -19,11 +19,8 @@ struct sweeper {
         struct readers *readers;
         struct markers *markers;
         struct provisioning *provisioning;
-        pthread_t thread;
+        struct rounds *rounds;
         bool warned; /* the thread's */
-        pthread_mutex_t mutex;
-        pthread_cond_t end;
-        bool ending; /* guarded by mutex */
 };
 
 static void found_fini(struct sweep_found *f)
@@ -77,54 +74,31 @@ static int sweep_once(struct sweeper *s, bool *full, struct err *e)
         return provisioning_publish_events(s->provisioning, buffer_bytes(&found.lines), e);
 }
 
-/* False when the thread is to end. */
-static bool wait_a_while(struct sweeper *s, msec wait)
-{
-        msec until = clock_mono() + wait;
-
-        pthread_mutex_lock(&s->mutex);
-        while (!s->ending && condition_wait(&s->end, &s->mutex, until))
-                continue;
-        bool goes_on = !s->ending;
-        pthread_mutex_unlock(&s->mutex);
-        return goes_on;
-}
-
-static void *run(void *owner)
+static msec round_of(void *owner)
 {
         struct sweeper *s = owner;
         bool full = false;
+        struct err why = {0};
+        int done = sweep_once(s, &full, &why);
 
-        while (wait_a_while(s, full ? 0 : s->sweep->every)) {
-                struct err why = {0};
-                int done = sweep_once(s, &full, &why);
-                if (done != 0 && !s->warned)
-                        LOG_WARN(s->sweep->failure, log_err(&why));
-                s->warned = done != 0;
-                full = full && done == 0;
-        }
-        return NULL;
+        if (done != 0 && !s->warned)
+                LOG_WARN(s->sweep->failure, log_err(&why));
+        s->warned = done != 0;
+        return full && done == 0 ? 0 : s->sweep->every;
 }
 
 struct sweeper *sweeper_create(const struct sweep *sweep, struct readers *readers,
                                struct markers *markers, struct provisioning *provisioning,
                                struct err *e)
 {
-        struct sweeper *s = xcalloc(1, sizeof(*s));
+        AUTO(sweeper) s = xcalloc(1, sizeof(*s));
 
         s->sweep = sweep;
         s->readers = readers;
         s->markers = markers;
         s->provisioning = provisioning;
-        pthread_mutex_init(&s->mutex, NULL);
-        condition_init(&s->end);
-        if (pthread_create(&s->thread, NULL, run, s) == 0)
-                return s;
-        (void)err_set(e, ERR_SYSTEM, "cannot start the thread of a sweep");
-        pthread_cond_destroy(&s->end);
-        pthread_mutex_destroy(&s->mutex);
-        free(s);
-        return NULL;
+        s->rounds = rounds_start("a sweep", sweep->every, round_of, s, e);
+        return s->rounds == NULL ? NULL : TAKE(s);
 }
 
 void sweeper_destroy(struct sweeper **sweeper)
@@ -133,12 +107,6 @@ void sweeper_destroy(struct sweeper **sweeper)
 
         if (s == NULL)
                 return;
-        pthread_mutex_lock(&s->mutex);
-        s->ending = true;
-        pthread_cond_signal(&s->end);
-        pthread_mutex_unlock(&s->mutex);
-        pthread_join(s->thread, NULL);
-        pthread_cond_destroy(&s->end);
-        pthread_mutex_destroy(&s->mutex);
+        rounds_end(&s->rounds);
         free(s);
 }

@@ -9,9 +9,9 @@
 #pragma once
 
 #include "common/db/readers.h"
-#include "status-store/markers.h"
-#include "status-store/provisioning.h"
-#include "status-store/schema.h"
+#include "status-store/projection/markers.h"
+#include "status-store/projection/schema.h"
+#include "status-store/provisioning/provisioning.h"
 
 enum { SWEEP_AT_ONCE = 200 }; /* events in one message */
 

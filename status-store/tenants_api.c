@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tenants_api.c: the routes of tenants and keys; only the primary serves them. A change is
+ * tenants_api.c: the routes of tenants; only the primary serves them. A change is
  * committed to the registry, then declared at the broker, then published. If a step fails, the
  * provisioning thread repeats it.
  */
@@ -9,7 +9,8 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "status-store/api.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/key_list.h"
 #include "status-store/tenant_body.h"
 
 enum {
@@ -23,32 +24,11 @@ static bool is_true(struct http_request *r, const char *parameter)
         return value != NULL && strcmp(value, "true") == 0;
 }
 
-/* Reads the tenant of the path, if it is not deleted. False: answered. */
-static bool find_tenant(struct api *a, struct http_request *r, struct tenant *t)
-{
-        struct err why = {0};
-        int found = registry_tenant(a->registry, http_param(r, "tenant"), t, &why);
-        if (found == 1 && !t->record.deleted)
-                return true;
-        if (found < 0)
-                http_problem_err(r, &why);
-        else
-                http_problem(r, 404, "there is no such tenant");
-        return false;
-}
-
 static int add_tenant(void *owner, const struct tenant *t, struct err *e)
 {
         (void)e;
         if (!t->record.deleted)
                 json_array_append_new(owner, tenant_json(t));
-        return 0;
-}
-
-static int add_key(void *owner, const struct key *k, struct err *e)
-{
-        (void)e;
-        json_array_append_new(owner, key_json(k));
         return 0;
 }
 
@@ -86,12 +66,11 @@ void tenants_get(void *owner, struct http_request *r)
         struct api *a = owner;
         struct tenant t;
         struct err why = {0};
-        if (!api_is_primary(a, r) || !find_tenant(a, r, &t))
+        if (!api_is_primary(a, r) || !api_find_tenant(a, r, &t))
                 return;
-        json_auto_t *keys = json_array();
+        json_auto_t *keys = key_list(a->registry, a->key_uses, t.record.name, &why);
         int64_t jobs[STATUS_COUNT] = {0};
-        if (registry_each_key(a->registry, WHICH_ALL, t.record.name, add_key, keys, &why) != 0 ||
-            count_jobs(a, t.record.name, jobs, &why) != 0) {
+        if (keys == NULL || count_jobs(a, t.record.name, jobs, &why) != 0) {
                 http_problem_err(r, &why);
                 return;
         }
@@ -105,7 +84,7 @@ static json_t *make_login(struct api *a, const struct tenant *t, struct err *e)
 {
         char password[SECRET_RANDOM_SIZE];
         secret_random(password);
-        if (provisioning_make_login(a->provisioning, t->record.name, password, e) != 0)
+        if (tenant_logins_make(&a->logins, t->record.name, password, e) != 0)
                 return NULL;
         return json_pack("{s:o, s:o, s:s}", "exchange", json_sprintf("jobs.%s", t->record.name),
                          "login", json_sprintf("tenant-%s", t->record.name), "password", password);
@@ -118,7 +97,7 @@ static json_t *apply_login(struct api *a, struct tenant *t, bool wanted, struct 
         json_t *login = json_null();
         if (wanted)
                 login = make_login(a, t, e);
-        else if (provisioning_delete_login(a->provisioning, t->record.name, e) != 0)
+        else if (tenant_logins_delete(&a->logins, t->record.name, e) != 0)
                 login = NULL;
         if (login == NULL || registry_note_login(a->registry, t->record.name,
                                                  wanted ? LOGIN_THERE : LOGIN_NONE, e) != 0) {
@@ -147,9 +126,9 @@ static int await_slots(struct api *a, struct tenant *t, int status)
 static int complete_tenant(struct api *a, struct tenant *t, json_t *answer, struct err *e)
 {
         char text[KEY_TEXT_SIZE];
-        struct key key;
-        const unsigned scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE;
-        if (registry_add_key(a->registry, t->record.name, scopes, 0, text, &key, e) != 0)
+        struct key key = {.record.scopes = SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE};
+        memcpy(key.record.tenant, t->record.name, sizeof(key.record.tenant));
+        if (registry_add_key(a->registry, &key, text, e) != 0)
                 return -1;
         json_object_set_new(answer, "key", json_string(text));
         if (provisioning_apply(a->provisioning, t->record.name, e) != 0 ||
@@ -171,7 +150,7 @@ static int create_tenant(struct api *a, struct tenant *t, enum name_use use, jso
 {
         struct err ignored = {0};
         const char *name = t->record.name;
-        if ((t->amqp_login && provisioning_can_make_login(a->provisioning, e) != 0) ||
+        if ((t->amqp_login && tenant_logins_check(&a->logins, e) != 0) ||
             registry_add_tenant(a->registry, t, a->tenants_max, use, e) != 0)
                 return -1;
         if (complete_tenant(a, t, answer, e) == 0) {
@@ -233,10 +212,10 @@ void tenants_patch(void *owner, struct http_request *r)
         struct tenant t;
         struct err why = {0};
         AUTO_CHANGE *changing = api_change_begin(a);
-        if (!api_may_change(a, r) || !http_body_is_json(r) || !find_tenant(a, r, &t))
+        if (!api_may_change(a, r) || !http_body_is_json(r) || !api_find_tenant(a, r, &t))
                 return;
         bool had_login = t.amqp_login;
-        bool unsure = t.login_unsure && provisioning_can_make_login(a->provisioning, &why) == 0;
+        bool unsure = t.login_unsure && tenant_logins_check(&a->logins, &why) == 0;
         err_clear(&why);
         if (!read_body(r, BODY_TENANT_CHANGE, &t))
                 return;
@@ -244,7 +223,7 @@ void tenants_patch(void *owner, struct http_request *r)
         bool changes_login = unsure || wanted != had_login;
         t.login_unsure |= changes_login;
         json_auto_t *login = NULL;
-        if ((changes_login && provisioning_can_make_login(a->provisioning, &why) != 0) ||
+        if ((changes_login && tenant_logins_check(&a->logins, &why) != 0) ||
             change_tenant(a, &t, &why) != 0 ||
             (changes_login && (login = apply_login(a, &t, wanted, &why)) == NULL)) {
                 http_problem_err(r, &why);
@@ -296,16 +275,25 @@ static int64_t open_jobs(struct api *a, const char *tenant, struct err *e)
         return more < 0 ? -1 : open;
 }
 
+static int tell_changed(void *owner, const struct key *k, struct err *e)
+{
+        struct api *a = owner;
+        (void)e;
+        key_uses_changed(a->key_uses, k->record.id);
+        return 0;
+}
+
 /* Deletes the login first: one left behind could publish as the next tenant of that name. */
 static int delete_tenant(struct api *a, struct tenant *t, struct err *e)
 {
         if (t->amqp_login || t->login_unsure) {
-                if (provisioning_can_make_login(a->provisioning, e) != 0 ||
+                if (tenant_logins_check(&a->logins, e) != 0 ||
                     registry_note_login(a->registry, t->record.name, LOGIN_UNSURE, e) != 0 ||
                     apply_login(a, t, false, e) == NULL)
                         return -1;
         }
-        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0)
+        if (registry_delete_tenant(a->registry, t->record.name, clock_wall(), e) != 0 ||
+            registry_each_key(a->registry, WHICH_ALL, t->record.name, tell_changed, a, e) != 0)
                 return -1;
         if (provisioning_apply(a->provisioning, t->record.name, e) != 0)
                 return -1;
@@ -319,11 +307,11 @@ void tenants_delete(void *owner, struct http_request *r)
         struct tenant t;
         struct err why = {0};
         bool force = is_true(r, "force");
-        if (!http_query_only(r, allowed) || !api_may_change(a, r) || !find_tenant(a, r, &t) ||
+        if (!http_query_only(r, allowed) || !api_may_change(a, r) || !api_find_tenant(a, r, &t) ||
             (!force && !await_projection(a, r)))
                 return;
         AUTO_CHANGE *changing = api_change_begin(a);
-        if (!find_tenant(a, r, &t))
+        if (!api_find_tenant(a, r, &t))
                 return;
         int64_t open = force ? 0 : open_jobs(a, t.record.name, &why);
         if (open > 0) {
@@ -347,7 +335,7 @@ void tenants_slots(void *owner, struct http_request *r)
         struct tenant t;
         struct err why = {0};
         AUTO_CHANGE *changing = api_change_begin(a);
-        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
+        if (!api_may_change(a, r) || !api_find_tenant(a, r, &t))
                 return;
         if (t.record.max_running == RECORD_UNLIMITED) {
                 http_problem(r, 409, "tenant %s has no running limit, and so no slots",
@@ -368,15 +356,23 @@ static void set_paused(struct api *a, struct http_request *r, bool paused)
 {
         struct tenant t;
         struct err why = {0};
+        if (!api_body_is_empty(r))
+                return;
         AUTO_CHANGE *changing = api_change_begin(a);
-        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
+        if (!api_may_change(a, r) || !api_find_tenant(a, r, &t))
                 return;
         bool changes = t.record.paused != paused;
         t.record.paused = paused;
+        if (changes && paused) {
+                t.record.paused_at = clock_wall();
+                api_by(r, t.record.by);
+        }
         if (changes && change_tenant(a, &t, &why) != 0)
                 http_problem_err(r, &why);
         else
-                http_answer_json(r, 202, json_pack("{s:o}", "tenant", tenant_json(&t)));
+                http_answer_json(r, 202,
+                                 json_pack("{s:o, s:b}", "tenant", tenant_json(&t), "was_paused",
+                                           changes ? !paused : paused));
 }
 
 void tenants_pause(void *owner, struct http_request *r)
@@ -387,48 +383,4 @@ void tenants_pause(void *owner, struct http_request *r)
 void tenants_resume(void *owner, struct http_request *r)
 {
         set_paused(owner, r, false);
-}
-
-void tenant_keys_create(void *owner, struct http_request *r)
-{
-        struct api *a = owner;
-        struct tenant t;
-        struct key key;
-        struct scan_fault fault = {0};
-        struct err why = {0};
-        unsigned scopes = 0;
-        msec expires = 0;
-        char text[KEY_TEXT_SIZE];
-        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
-                return;
-        if (http_body(r).length > 0 && !http_body_is_json(r))
-                return;
-        int refused = key_body_read(http_body(r), &scopes, &expires, &fault);
-        if (refused != 0) {
-                http_problem_at(r, refused, &fault);
-                return;
-        }
-        if (registry_add_key(a->registry, t.record.name, scopes, expires, text, &key, &why) != 0 ||
-            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0) {
-                http_problem_err(r, &why);
-                return;
-        }
-        json_t *answer = key_json(&key);
-        json_object_set_new(answer, "key", json_string(text));
-        json_object_set_new(answer, "tenant", json_string(t.record.name));
-        http_answer_json(r, 201, answer);
-}
-
-void tenant_keys_delete(void *owner, struct http_request *r)
-{
-        struct api *a = owner;
-        struct tenant t;
-        struct err why = {0};
-        if (!api_may_change(a, r) || !find_tenant(a, r, &t))
-                return;
-        if (registry_revoke_key(a->registry, t.record.name, http_param(r, "id"), &why) != 0 ||
-            provisioning_apply_keys(a->provisioning, t.record.name, &why) != 0)
-                http_problem_err(r, &why);
-        else
-                http_answer_empty(r, 204);
 }

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "common/base/json_scan.h"
-#include "status-store/registry_types.h"
+#include "status-store/registry/registry_types.h"
 
 /* {"max_running": 5, "max_rate": "10/1s"}, both optional. Returns as tenant_body_read. */
 int type_body_read(struct bytes body, struct type *t, struct scan_fault *fault) MUST_CHECK;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that the folders are the architecture: who may include whom, and how files open.
 
-base <- model <- {amqp, metrics <- http} <- {topology, clients} <- programs; no program includes
+base <- model <- {amqp, metrics <- http} <- {topology <- doctor, clients} <- programs; no program includes
 another; a library's own header is included by one folder, or one file, only. Within a folder, too,
 no module needs one that needs it.
 """
@@ -25,10 +25,16 @@ BELOW = {
 MIDDLE = ["common/base", "common/model", "common/amqp", "common/http", "common/metrics"]
 BELOW["common/topology"] = MIDDLE
 BELOW["common/clients"] = MIDDLE
-COMMON = MIDDLE + ["common/db", "common/topology", "common/clients"]
+BELOW["common/doctor"] = MIDDLE + ["common/topology"]
+COMMON = MIDDLE + ["common/db", "common/topology", "common/clients", "common/doctor"]
 PROGRAMS = ["gateway", "consumer", "status-store", "dlx-monitor", "ui/cli"]
 for program in PROGRAMS:
     BELOW[program] = COMMON
+# What the status-store has and does, each over those before it. The routes, above them, are its top.
+STORE = ["registry", "projection", "jobs", "provisioning", "why", "acts"]
+for place, folder in enumerate(STORE):
+    BELOW["status-store/" + folder] = COMMON + ["status-store/" + below for below in STORE[:place]]
+BELOW["status-store"] = COMMON + ["status-store/" + folder for folder in STORE]
 # The consumer has programs of its own beside it, and what it runs handlers with knows nothing of
 # the rest. The plugin's contract is public.
 BELOW["consumer"] = COMMON + ["consumer/runner"]

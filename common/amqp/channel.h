@@ -17,6 +17,7 @@ enum {
         DECLARE_CHANNEL = 2,  /* its own: a refusal closes the channel */
         DELIVERY_CHANNEL = 3, /* the first of DELIVERY_CHANNELS */
         DELIVERY_CHANNELS = CHANNEL_MAX - DELIVERY_CHANNEL + 1,
+        TRIAL_CHANNEL = CHANNEL_MAX, /* the last of them: see answers.h */
 };
 
 /* Connects and logs in. Borrows its arguments until it returns. */

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/own.h"
+
 /* "q12", or "s12" for a stream: tells how to settle a delivery whose subscription is gone. */
 static amqp_bytes_t tag_of(const struct subscription *sub, char out[CONSUMER_TAG_SIZE])
 {
@@ -81,4 +83,13 @@ int consume_cancel(const struct subscription *sub, struct channel *ch, struct er
         char tag[CONSUMER_TAG_SIZE];
 
         return consume_cancel_tag(sub->channel, tag_of(sub, tag), ch, e);
+}
+
+int consume_give_back(struct incoming *in, struct channel *ch, struct err *e)
+{
+        AUTO_FREE struct incoming *unowned = in;
+
+        if (consume_tag_is_stream(bytes_of_text(unowned->consumer_tag)))
+                return channel_ack(ch, unowned, false, e);
+        return channel_requeue(ch, unowned, e);
 }

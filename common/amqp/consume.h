@@ -16,6 +16,10 @@ int consume_cancel(const struct subscription *sub, struct channel *ch, struct er
 int consume_cancel_tag(uint16_t channel, amqp_bytes_t tag, struct channel *ch,
                        struct err *e) MUST_CHECK;
 
+/* Gives a delivery back that nobody wants: requeues it; acks it on a stream, where a nack closes
+ * the connection. Takes it. */
+int consume_give_back(struct incoming *in, struct channel *ch, struct err *e) MUST_CHECK;
+
 /* The subscription's id. Any id may come out of a tag that consume_send did not make. */
 uint64_t consume_tag_id(struct bytes tag);
 bool consume_tag_is_stream(struct bytes tag);

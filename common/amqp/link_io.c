@@ -153,6 +153,7 @@ static void update_pause(struct link_thread *t)
         publisher_skip_time(t->publisher, paused_at, now);
         declarer_skip_time(t->declarer, now - paused_at);
         gate_restart_wait(t->gate, now);
+        answers_restart_wait(t->answers, now);
 }
 
 /* rabbitmq-c 0.11 reads within a publish, and may hang, when nothing was read for two heartbeats.

@@ -77,6 +77,7 @@ void parts_set_blocked(struct link_thread *t, bool blocked)
         if (blocked)
                 return;
         gate_restart_wait(t->gate, now);
+        answers_restart_wait(t->answers, now);
         if (t->settings->resend) /* the time for confirms does not run while blocked */
                 publisher_skip_time(t->publisher, 0, now);
 }

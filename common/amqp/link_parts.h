@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * link_parts.h: a link's thread: its connection and its parts, which do not call one another:
- * publisher, acker and subscriber, declarer, gate. Link's thread only.
+ * publisher, acker, answers and subscriber, declarer, gate. Link's thread only.
  *
  * link_parts.c calls one part for another, and makes notices for the loop. link_io.c writes, waits
  * and reads. link_thread.c does the rest.
@@ -23,6 +23,7 @@ struct link_thread {
         uint64_t connection;     /* number of the current or last one, from 1 */
         struct publisher *publisher;
         struct acker *acker;
+        struct answers *answers;
         struct subscriber *subscriber;
         struct declarer *declarer;
         struct gate *gate;

@@ -185,6 +185,8 @@ static int keep_time(struct link_thread *t, struct err *e)
                 return -1;
         if (parts_step(t, now, e) < 0)
                 return -1;
+        if (!paused && !t->blocked && answers_check(t->answers, now, e) < 0)
+                return -1;
         return subscriber_retry(t->subscriber, now, t->channel, e);
 }
 
@@ -221,6 +223,8 @@ static msec next_deadline(const struct link_thread *t)
         if (t->channel == NULL)
                 return deadline;
         sooner(&deadline, subscriber_retry_at(t->subscriber));
+        if (!paused && !t->blocked)
+                sooner(&deadline, answers_deadline(t->answers));
         sooner(&deadline, acker_deadline(t->acker));
         sooner(&deadline, gate_deadline(t->gate, t->blocked));
         if (paused)
@@ -289,6 +293,7 @@ static void free_thread(struct link_thread *t)
         publisher_destroy(&t->publisher);
         subscriber_destroy(&t->subscriber);
         acker_destroy(&t->acker);
+        answers_destroy(&t->answers);
         declarer_destroy(&t->declarer);
         gate_destroy(&t->gate);
         free(t);
@@ -304,7 +309,9 @@ struct link_thread *link_thread_start(const struct link_settings *s, struct hand
         t->handover = h;
         t->publisher = publisher_create(s->resend, s->confirm_timeout);
         t->acker = acker_create();
-        t->subscriber = subscriber_create(t->acker, handover_live(h), s->renew_when_told);
+        t->answers = answers_create();
+        t->subscriber =
+                subscriber_create(t->acker, t->answers, handover_live(h), s->renew_when_told);
         t->declarer = declarer_create();
         t->gate = gate_create(s->unprobed ? NULL : s->stream, s->read_bytes, s->heartbeat);
         t->backoff = BACKOFF_MIN;

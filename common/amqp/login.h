@@ -8,7 +8,7 @@
 #include "common/amqp/link_settings.h"
 #include "common/amqp/wire.h"
 
-enum { CHANNEL_MAX = 6 /* requested of the broker */ };
+enum { CHANNEL_MAX = 7 /* requested of the broker */ };
 
 /* Everything is borrowed. */
 struct login {

@@ -34,6 +34,7 @@ enum subscription_state {
         SUBSCRIPTION_IDLE,    /* not connected */
         SUBSCRIPTION_PROBING, /* checks whether the queue exists */
         SUBSCRIPTION_ASKING,  /* asks its owner where to start */
+        SUBSCRIPTION_WAITING, /* too many answers are awaited on its channel */
         SUBSCRIPTION_SENT,    /* basic.consume was sent */
         SUBSCRIPTION_ACTIVE,
         SUBSCRIPTION_REFUSED,

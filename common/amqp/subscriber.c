@@ -16,10 +16,10 @@
 
 enum { BUSY = 16 /* deliveries from which on a subscription is worth moving */ };
 
+static const struct order from_next = {.start = SOURCE_NEXT};
+
 struct delivery_channel {
-        bool open;
-        int prefetch;              /* as last set; -1: not yet */
-        struct id_queue consuming; /* subscriptions whose consume-ok is still to come */
+        int prefetch; /* as last set; 0: the channel is not open; -1: not set yet */
 };
 
 struct subscriber {
@@ -28,6 +28,7 @@ struct subscriber {
 
         struct subscription *subscriptions; /* hash */
         struct acker *acker;
+        struct answers *answers;
         struct name_set known; /* queues that exist */
         struct id_queue looks; /* subscriptions whose queue is to be looked for */
         struct delivery_channel channels[DELIVERY_CHANNELS];
@@ -42,14 +43,15 @@ struct subscriber {
         struct node_list notices;
 };
 
-struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS],
-                                     bool renew_when_told)
+struct subscriber *subscriber_create(struct acker *a, struct answers *answers,
+                                     atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told)
 {
         struct subscriber *s = xcalloc(1, sizeof(*s));
 
         s->live = live;
         s->renew_when_told = s->awaits_renew = renew_when_told;
         s->acker = a;
+        s->answers = answers;
         s->current = DELIVERY_CHANNEL;
         return s;
 }
@@ -75,12 +77,17 @@ static void renewed(struct subscriber *s, struct subscription *sub)
         sub->renewing = false;
 }
 
-static void refuse(struct subscriber *s, struct subscription *sub, const struct err *why)
+static void put_off(struct subscriber *s, struct subscription *sub, msec retry_at)
 {
         sub->state = SUBSCRIPTION_REFUSED;
-        sub->retry_at = clock_mono() + REFUSED_RETRY;
-        if (s->retry_at == 0 || sub->retry_at < s->retry_at)
-                s->retry_at = sub->retry_at;
+        sub->retry_at = retry_at;
+        if (s->retry_at == 0 || retry_at < s->retry_at)
+                s->retry_at = retry_at;
+        renewed(s, sub);
+}
+
+static void refuse(struct subscriber *s, struct subscription *sub, const struct err *why)
+{
         name_set_remove(&s->known, sub->queue);
         if (!sub->reported) {
                 struct notice_plain *n = notice_add(&s->notices, NOTICE_REFUSED);
@@ -88,16 +95,15 @@ static void refuse(struct subscriber *s, struct subscription *sub, const struct 
                 n->why = *why;
         }
         sub->reported = true;
-        renewed(s, sub);
+        put_off(s, sub, clock_mono() + REFUSED_RETRY);
 }
 
 static int open_channel(struct subscriber *s, uint16_t channel, struct channel *ch, struct err *e)
 {
         struct delivery_channel *d = channel_of(s, channel);
 
-        if (d->open)
+        if (d->prefetch != 0)
                 return 0;
-        d->open = true;
         d->prefetch = -1;
         atomic_store(&s->live[channel - DELIVERY_CHANNEL], ++s->epoch);
         return channel_open(ch, channel, e);
@@ -117,21 +123,26 @@ static int send_qos(struct subscriber *s, const struct subscription *sub, struct
 
 static uint16_t choose_channel(struct subscriber *s, const struct subscription *sub)
 {
+        if (answers_retry_at(s->answers, sub->queue) != 0)
+                return TRIAL_CHANNEL;
         if (!sub->source.spread)
                 return s->current;
-        return (uint16_t)(DELIVERY_CHANNEL + s->spread++ % DELIVERY_CHANNELS);
+        return (uint16_t)(DELIVERY_CHANNEL + s->spread++ % (DELIVERY_CHANNELS - 1));
 }
 
 static int consume(struct subscriber *s, struct subscription *sub, const struct order *where,
                    struct channel *ch, struct err *e)
 {
-        sub->state = SUBSCRIPTION_SENT;
         sub->channel = choose_channel(s, sub);
+        sub->state = answers_has_room(s->answers, sub->channel) ? SUBSCRIPTION_SENT
+                                                                : SUBSCRIPTION_WAITING;
+        if (sub->state == SUBSCRIPTION_WAITING)
+                return 0;
         sub->deliveries = 0;
         sub->last_offset = -1;
         if (open_channel(s, sub->channel, ch, e) < 0 || send_qos(s, sub, ch, e) < 0)
                 return -1;
-        id_queue_add(&channel_of(s, sub->channel)->consuming, sub->id);
+        answers_await(s->answers, sub);
         return consume_send(sub, where, ch, e);
 }
 
@@ -139,10 +150,8 @@ static int consume(struct subscriber *s, struct subscription *sub, const struct 
 static int proceed(struct subscriber *s, struct subscription *sub, struct channel *ch,
                    struct err *e)
 {
-        const struct order next = {.start = SOURCE_NEXT};
-
         if (!sub->source.stream || sub->source.start == NULL)
-                return consume(s, sub, &next, ch, e);
+                return consume(s, sub, &from_next, ch, e);
         sub->state = SUBSCRIPTION_ASKING;
         struct notice_plain *n = notice_add(&s->notices, NOTICE_WHERE);
         n->subscription = sub;
@@ -152,6 +161,14 @@ static int proceed(struct subscriber *s, struct subscription *sub, struct channe
 
 static int begin(struct subscriber *s, struct subscription *sub, struct channel *ch, struct err *e)
 {
+        msec retry_at = answers_retry_at(s->answers, sub->queue);
+
+        if (retry_at > clock_mono()) {
+                put_off(s, sub, retry_at);
+                return 0;
+        }
+        if (retry_at != 0)
+                renewed(s, sub);
         if (name_set_has(&s->known, sub->queue))
                 return proceed(s, sub, ch, e);
         sub->state = SUBSCRIPTION_PROBING;
@@ -177,11 +194,37 @@ int subscriber_found(struct subscriber *s, uint64_t id, const struct err *why, s
         if (sub == NULL || sub->state != SUBSCRIPTION_PROBING)
                 return 0;
         if (why != NULL) {
+                answers_clear(s->answers, sub->queue);
                 refuse(s, sub, why);
                 return 0;
         }
+        if (s->generation > 0 && !sub->source.stream && !name_set_has(&s->known, sub->queue))
+                answers_doubt(s->answers, sub->queue, HASH_COUNT(s->subscriptions));
         name_set_add(&s->known, sub->queue);
         return proceed(s, sub, ch, e);
+}
+
+/* Those that wait for room begin once all that were sent are answered. */
+static void begin_waiting(struct subscriber *s, uint16_t channel)
+{
+        if (answers_none_awaited(s->answers, channel))
+                s->retry_at = clock_mono();
+}
+
+/* One that is not yet answered is cancelled once it is: see consume_cancel. */
+static int cancel(struct subscription *sub, struct channel *ch, struct err *e)
+{
+        bool active = sub->state == SUBSCRIPTION_ACTIVE;
+
+        if (active || sub->state == SUBSCRIPTION_SENT)
+                sub->state = SUBSCRIPTION_IDLE;
+        return active ? consume_cancel(sub, ch, e) : 0;
+}
+
+/* To the channel for new subscriptions. Deliveries that came are settled on the old one. */
+static int move(struct subscriber *s, struct subscription *sub, struct channel *ch, struct err *e)
+{
+        return cancel(sub, ch, e) < 0 ? -1 : consume(s, sub, &from_next, ch, e);
 }
 
 int subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag,
@@ -189,13 +232,14 @@ int subscriber_consumed(struct subscriber *s, uint16_t channel, amqp_bytes_t tag
 {
         struct subscription *sub = find_id(s, consume_tag_id(wire_view(tag)));
 
-        id_queue_take(&channel_of(s, channel)->consuming);
+        answers_take(s->answers, channel);
+        begin_waiting(s, channel);
         if (sub == NULL || sub->state != SUBSCRIPTION_SENT)
                 return consume_cancel_tag(channel, tag, ch, e); /* it ended meanwhile */
         sub->state = SUBSCRIPTION_ACTIVE;
         sub->reported = false;
         renewed(s, sub);
-        return 0;
+        return channel == TRIAL_CHANNEL && !sub->source.stream ? move(s, sub, ch, e) : 0;
 }
 
 void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag)
@@ -207,16 +251,6 @@ void subscriber_cancelled(struct subscriber *s, amqp_bytes_t tag)
                 return;
         err_set(&why, ERR_NOT_FOUND, "the broker cancelled the subscription of %s", sub->queue);
         refuse(s, sub, &why);
-}
-
-/* One that is not yet answered is cancelled once it is: see consume_cancel. */
-static int cancel(struct subscription *sub, struct channel *ch, struct err *e)
-{
-        bool active = sub->state == SUBSCRIPTION_ACTIVE;
-
-        if (active || sub->state == SUBSCRIPTION_SENT)
-                sub->state = SUBSCRIPTION_IDLE;
-        return active ? consume_cancel(sub, ch, e) : 0;
 }
 
 int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e)
@@ -272,8 +306,7 @@ int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct
         struct subscription *sub, *next;
         msec now = clock_mono();
 
-        if (told)
-                s->awaits_renew = false;
+        s->awaits_renew = s->awaits_renew && !told;
         if (s->awaits_renew || s->draining)
                 return 0;
         HASH_ITER (hh, s->subscriptions, sub, next) {
@@ -294,10 +327,8 @@ bool subscriber_is_renewed(const struct subscriber *s)
 
 static void lose_channel(struct subscriber *s, uint16_t channel)
 {
-        struct delivery_channel *d = channel_of(s, channel);
-
-        d->open = false;
-        id_queue_clear(&d->consuming);
+        channel_of(s, channel)->prefetch = 0;
+        answers_lose(s->answers, channel);
         atomic_store(&s->live[channel - DELIVERY_CHANNEL], 0);
         acker_forget(s->acker, channel);
 }
@@ -315,7 +346,7 @@ void subscriber_channel_closed(struct subscriber *s, uint16_t channel, bool cons
         struct subscription *cause = NULL;
 
         if (consuming)
-                cause = find_id(s, id_queue_take(&channel_of(s, channel)->consuming));
+                cause = find_id(s, answers_take(s->answers, channel));
         if (cause != NULL)
                 refuse(s, cause, why);
         else if (consuming)
@@ -326,6 +357,7 @@ void subscriber_channel_closed(struct subscriber *s, uint16_t channel, bool cons
                         lose(s, sub);
         }
         lose_channel(s, channel);
+        begin_waiting(s, channel);
 }
 
 void subscriber_disconnected(struct subscriber *s)
@@ -352,14 +384,12 @@ int subscriber_retry(struct subscriber *s, msec now, struct channel *ch, struct 
                 return 0;
         s->retry_at = 0;
         HASH_ITER (hh, s->subscriptions, sub, next) {
-                if (sub->state != SUBSCRIPTION_REFUSED)
-                        continue;
-                if (sub->retry_at <= now) {
-                        if (begin(s, sub, ch, e) < 0)
-                                return -1;
-                } else if (s->retry_at == 0 || sub->retry_at < s->retry_at) {
-                        s->retry_at = sub->retry_at;
-                }
+                bool refused = sub->state == SUBSCRIPTION_REFUSED;
+                if (refused && sub->retry_at > now)
+                        put_off(s, sub, sub->retry_at);
+                else if ((refused || sub->state == SUBSCRIPTION_WAITING) &&
+                         begin(s, sub, ch, e) < 0)
+                        return -1;
         }
         return 0;
 }
@@ -369,23 +399,13 @@ msec subscriber_retry_at(const struct subscriber *s)
         return s->retry_at;
 }
 
-/* Requeues; acks on a stream, where a nack closes the connection. */
-static int return_unowned(struct incoming *in, struct channel *ch, struct err *e)
-{
-        AUTO_FREE struct incoming *unowned = in;
-
-        if (consume_tag_is_stream(bytes_of_text(unowned->consumer_tag)))
-                return channel_ack(ch, unowned, false, e);
-        return channel_requeue(ch, unowned, e);
-}
-
 int subscriber_deliver(struct subscriber *s, struct incoming *in, struct channel *ch, struct err *e)
 {
         struct bytes tag = bytes_of_text(in->consumer_tag);
         struct subscription *sub = find_id(s, consume_tag_id(tag));
 
         if (sub == NULL || s->draining)
-                return return_unowned(in, ch, e);
+                return consume_give_back(in, ch, e);
         in->stream = sub->source.stream;
         in->epoch = atomic_load(&s->live[in->channel - DELIVERY_CHANNEL]);
         in->delivery.subscription = sub;
@@ -422,7 +442,7 @@ int64_t subscription_unreadable(const struct subscription *s, int64_t after)
 /* A channel without unsettled deliveries; 0: none. */
 static uint16_t clear_channel(const struct subscriber *s)
 {
-        for (int c = DELIVERY_CHANNEL; c <= CHANNEL_MAX; c++) {
+        for (int c = DELIVERY_CHANNEL; c < TRIAL_CHANNEL; c++) {
                 if (acker_is_clear(s->acker, (uint16_t)c))
                         return (uint16_t)c;
         }
@@ -438,15 +458,13 @@ static bool may_move(const struct subscription *sub, uint16_t from)
 /* Moves busy subscriptions to a clear channel. Deliveries of `from` are still settled on it. */
 static int leave_pinned(struct subscriber *s, uint16_t from, struct channel *ch, struct err *e)
 {
-        const struct order next_message = {.start = SOURCE_NEXT};
         struct subscription *sub, *next;
         uint16_t to = clear_channel(s);
 
         if (to != 0)
                 s->current = to;
         HASH_ITER (hh, s->subscriptions, sub, next) {
-                if (to != 0 && may_move(sub, from) &&
-                    (cancel(sub, ch, e) < 0 || consume(s, sub, &next_message, ch, e) < 0))
+                if (to != 0 && may_move(sub, from) && move(s, sub, ch, e) < 0)
                         return -1;
                 sub->deliveries = 0;
         }
@@ -477,8 +495,6 @@ void subscriber_destroy(struct subscriber **subscriber)
                 return;
         name_set_clear(&s->known);
         id_queue_fini(&s->looks);
-        for (size_t i = 0; i < DELIVERY_CHANNELS; i++)
-                id_queue_fini(&s->channels[i].consuming);
         HASH_CLEAR(hh, s->subscriptions);
         free(s);
 }

@@ -12,14 +12,15 @@
 #include <stdatomic.h>
 
 #include "common/amqp/acker.h"
+#include "common/amqp/answers.h"
 #include "common/amqp/order.h"
 
 struct subscriber;
 
 /* live: for each delivery channel the epoch of its deliveries, 0 while closed; the loop reads it.
- * Both are borrowed. renew_when_told: see link.h. */
-struct subscriber *subscriber_create(struct acker *a, atomic_ullong live[DELIVERY_CHANNELS],
-                                     bool renew_when_told);
+ * All three are borrowed. renew_when_told: see link.h. */
+struct subscriber *subscriber_create(struct acker *a, struct answers *answers,
+                                     atomic_ullong live[DELIVERY_CHANNELS], bool renew_when_told);
 void subscriber_destroy(struct subscriber **s);
 
 /* ch: NULL while not connected, in these four. */
@@ -36,7 +37,7 @@ int subscriber_drain(struct subscriber *s, struct channel *ch, struct err *e) MU
 /* Begins idle subscriptions. With renew_when_told only a call with `told` (from link_renew) does.
  */
 int subscriber_renew(struct subscriber *s, struct channel *ch, bool told, struct err *e) MUST_CHECK;
-/* All renewed subscriptions have been accepted or refused. */
+/* All renewed subscriptions have been accepted or refused; those of suspects do not count. */
 bool subscriber_is_renewed(const struct subscriber *s);
 /* No delivery can be settled any more; all subscriptions are idle. */
 void subscriber_disconnected(struct subscriber *s);

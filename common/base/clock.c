@@ -163,6 +163,15 @@ int time_parse(const char *text, msec *at, struct err *e)
         return 0;
 }
 
+int time_parse_bound(const char *text, msec *at, struct err *e)
+{
+        if (time_parse(text, at, e) != 0)
+                return -1;
+        if (*at < 1)
+                *at = 1;
+        return 0;
+}
+
 /* From the largest to the smallest. */
 static const struct unit {
         const char *name;

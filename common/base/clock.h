@@ -32,6 +32,9 @@ const char *time_format(msec at, char out[TIME_TEXT_SIZE]);
 /* RFC 3339 with any offset and up to nine fraction digits, else ERR_INVALID. A part of a
  * millisecond is rounded up, so nothing that waits for the time is early. */
 int time_parse(const char *text, msec *at, struct err *e) MUST_CHECK;
+/* Likewise, for bounds of which 0 means none: a time before 1970-01-01T00:00:00.001Z becomes that
+ * one. */
+int time_parse_bound(const char *text, msec *at, struct err *e) MUST_CHECK;
 
 /* The form of a duration, for error texts. */
 #define DURATION_FORM "a number of seconds, or numbers with d, h, m, s or ms, such as 1h30m"

@@ -4,6 +4,7 @@
  */
 #include "common/clients/catch_up.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/alarm.h"
@@ -13,6 +14,7 @@
 #include "common/model/record.h"
 
 #define MARKER_AGAIN ((msec)2000)
+#define MARKER_AGAIN_MAX ((msec)MSEC_MINUTE)
 
 struct catch_up {
         struct catch_up_events on;
@@ -21,12 +23,15 @@ struct catch_up {
         bool every_connection;
 
         char marker[UUID_SIZE]; /* id of the marker to wait for */
+        msec again;             /* until it is published again */
         bool caught_up;
+        bool refused; /* the stream is not read, nor was found again: no marker would be read */
         struct link *reader;
         struct subscription *subscription;
         struct link *marker_link; /* NULL when no longer needed */
         struct alarm *alarm;      /* NULL when no longer needed */
         bool marker_in_flight;
+        bool earlier_in_flight; /* it is that of an earlier marker */
 };
 
 static void end_marking(struct catch_up *c)
@@ -69,10 +74,13 @@ static void on_message(void *owner, struct delivery *d)
         link_settle(&d, SETTLE_ACK);
 }
 
+/* The stream exists: its subscription begins. */
 static enum source_start from_first(void *owner, int64_t *offset)
 {
-        (void)owner;
+        struct catch_up *c = owner;
+
         (void)offset;
+        c->refused = false;
         return SOURCE_FIRST;
 }
 
@@ -82,6 +90,9 @@ static void on_marker_done(void *owner, enum link_result result)
 
         (void)result; /* the alarm publishes again until the marker was read */
         c->marker_in_flight = false;
+        if (c->earlier_in_flight && c->alarm != NULL && !c->caught_up)
+                alarm_set(c->alarm, 0);
+        c->earlier_in_flight = false;
 }
 
 static void publish_marker(void *owner)
@@ -92,8 +103,8 @@ static void publish_marker(void *owner)
         const struct publish_wait done = {.done = on_marker_done, .owner = c};
         struct err e = {0};
 
-        alarm_set(c->alarm, MARKER_AGAIN);
-        if (c->marker_in_flight || !link_is_up(c->marker_link))
+        alarm_set(c->alarm, c->again);
+        if (c->refused || c->marker_in_flight || !link_is_up(c->marker_link))
                 return;
         memcpy(record.sync, c->marker, sizeof(record.sync));
         record_write(&record, &body);
@@ -106,6 +117,7 @@ static void publish_marker(void *owner)
                 .body = buffer_bytes(&body),
         };
         c->marker_in_flight = true;
+        c->again = c->again < MARKER_AGAIN_MAX / 2 ? c->again * 2 : MARKER_AGAIN_MAX;
         if (link_publish(c->marker_link, &m, &done, &e) < 0) {
                 c->marker_in_flight = false;
                 LOG_DEBUG("the marker was not published", log_err(&e));
@@ -115,6 +127,8 @@ static void publish_marker(void *owner)
 static void begin_marking(struct catch_up *c)
 {
         uuid7(c->marker);
+        c->again = MARKER_AGAIN;
+        c->earlier_in_flight = c->marker_in_flight;
         alarm_set(c->alarm, 0);
 }
 
@@ -126,11 +140,9 @@ static void on_marker_up(void *owner)
                 alarm_set(c->alarm, 0);
 }
 
-static void on_reader_down(void *owner, const struct err *why)
+/* What is published from now on is not read. */
+static void lose(struct catch_up *c)
 {
-        struct catch_up *c = owner;
-
-        (void)why;
         if (!c->every_connection || !c->caught_up)
                 return;
         c->caught_up = false;
@@ -139,13 +151,22 @@ static void on_reader_down(void *owner, const struct err *why)
                 c->on.lost(c->owner);
 }
 
+static void on_reader_down(void *owner, const struct err *why)
+{
+        (void)why;
+        lose(owner);
+}
+
+/* Or the broker has cancelled the subscription; the connection is up. */
 static void on_refused(void *owner, struct subscription *s, const struct err *why)
 {
-        const struct catch_up *c = owner;
+        struct catch_up *c = owner;
 
         (void)s;
         LOG_WARN("a stream cannot be read and is tried again", log_text("stream", c->stream),
                  log_err(why));
+        c->refused = true;
+        lose(c);
 }
 
 static int start_reading(struct catch_up *c, const struct catch_up_config *config, uv_loop_t *loop,
@@ -200,6 +221,18 @@ struct catch_up *catch_up_create(const struct catch_up_config *config,
         if (start_reading(c, config, loop, e) < 0 || start_marking(c, config, loop, e) < 0)
                 return NULL;
         return TAKE(c);
+}
+
+void catch_up_again(struct catch_up *c)
+{
+        assert(c->every_connection);
+        c->caught_up = false;
+        begin_marking(c);
+}
+
+bool catch_up_is_up(const struct catch_up *c)
+{
+        return link_is_up(c->reader);
 }
 
 void catch_up_destroy(struct catch_up **catch_up)

@@ -8,7 +8,6 @@
 #include "common/clients/control.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <uthash.h>
 
@@ -16,10 +15,11 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/clients/catch_up.h"
+#include "common/model/parked.h"
 
 #define PROVISIONING_LOGIN "warren-provision"
 
-enum { PREFETCH = 512, ENTRY_NAME_SIZE = JOB_TYPE_SIZE + 16 };
+enum { PREFETCH = 512, ENTRY_NAME_SIZE = PAUSE_KEY_SIZE + 24 };
 
 /* name: the record's kind and key, "tenant acme". */
 struct entry {
@@ -215,6 +215,11 @@ bool control_is_ready(struct control *c)
         return ready;
 }
 
+bool control_is_up(struct control *c)
+{
+        return catch_up_is_up(c->reader);
+}
+
 /* Copies the record; false: there is none. */
 static bool look_up(struct control *c, const char *kind, const char *key, struct record *out)
 {
@@ -246,12 +251,34 @@ bool control_key(struct control *c, const char *id, struct key_record *out)
         return true;
 }
 
-bool control_type_is_paused(struct control *c, const char *type)
+bool control_type(struct control *c, const char *name, struct type_record *out)
 {
-        char key[ENTRY_NAME_SIZE];
         struct record record;
-        snprintf(key, sizeof(key), "type:%s", type);
-        return look_up(c, "pause", key, &record) && record.pause.paused;
+        if (!look_up(c, "type", name, &record))
+                return false;
+        *out = record.type;
+        return true;
+}
+
+static bool is_paused(struct control *c, const char *tenant, const char *type,
+                      struct pause_record *out)
+{
+        char key[PAUSE_KEY_SIZE];
+        struct record record;
+        pause_key(tenant, type, key);
+        if (!look_up(c, "pause", key, &record) || !record.pause.paused)
+                return false;
+        if (out != NULL)
+                *out = record.pause;
+        return true;
+}
+
+enum pause control_pause(struct control *c, const char *tenant, const char *type,
+                         struct pause_record *out)
+{
+        if (is_paused(c, tenant, type, out))
+                return PAUSE_TENANT_TYPE;
+        return is_paused(c, "", type, out) ? PAUSE_TYPE : PAUSE_NONE;
 }
 
 void control_each_tenant(struct control *c,
@@ -261,5 +288,15 @@ void control_each_tenant(struct control *c,
         for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
                 if (entry->record.kind == RECORD_TENANT && !entry->record.tenant.deleted)
                         each(owner, &entry->record.tenant);
+        pthread_mutex_unlock(&c->mutex);
+}
+
+void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
+                        void *owner)
+{
+        pthread_mutex_lock(&c->mutex);
+        for (const struct entry *entry = c->entries; entry != NULL; entry = entry->hh.next)
+                if (entry->record.kind == RECORD_PAUSE)
+                        each(owner, &entry->record.pause);
         pthread_mutex_unlock(&c->mutex);
 }

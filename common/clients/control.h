@@ -30,12 +30,22 @@ void control_destroy(struct control **c);
 
 /* Every record of the start has been reported. */
 bool control_is_ready(struct control *c);
+/* The stream is being followed: the connection is up, as far as is known. */
+bool control_is_up(struct control *c);
 /* Copies; false: unknown or deleted. */
 bool control_tenant(struct control *c, const char *name, struct tenant_record *out);
 /* Copies; false: unknown. The caller must check `revoked` and `expires`. */
 bool control_key(struct control *c, const char *id, struct key_record *out);
-bool control_type_is_paused(struct control *c, const char *type);
+/* Copies the limits of a type; false: unknown, so there are none. */
+bool control_type(struct control *c, const char *name, struct type_record *out);
+/* The pause that holds such jobs back; of two the tenant's. out: a copy of its record, or NULL.
+ * That the tenant itself is paused is in its record. */
+enum pause control_pause(struct control *c, const char *tenant, const char *type,
+                         struct pause_record *out);
 /* Calls each for every tenant that is not deleted, with the mutex locked: it must be short and not
  * call control_*. */
 void control_each_tenant(struct control *c,
                          void (*each)(void *owner, const struct tenant_record *t), void *owner);
+/* The same for every pause of a type that was ever made. */
+void control_each_pause(struct control *c, void (*each)(void *owner, const struct pause_record *p),
+                        void *owner);

@@ -59,9 +59,8 @@ void readers_destroy(struct readers **r)
         *r = NULL;
 }
 
-static struct reader *take_free(struct readers *r)
+static struct reader *take_free(struct readers *r, msec deadline)
 {
-        msec deadline = clock_mono() + TAKE_WAIT;
         pthread_mutex_lock(&r->mutex);
         while (r->free == NULL && condition_wait(&r->freed, &r->mutex, deadline))
                 continue;
@@ -74,7 +73,12 @@ static struct reader *take_free(struct readers *r)
 
 struct reader *readers_take(struct readers *r, struct err *e)
 {
-        struct reader *one = take_free(r);
+        return readers_take_within(r, TAKE_WAIT, e);
+}
+
+struct reader *readers_take_within(struct readers *r, msec wait, struct err *e)
+{
+        struct reader *one = take_free(r, clock_mono() + wait);
         if (one == NULL) {
                 (void)err_set(e, ERR_UNAVAILABLE, "too many reads at once");
                 return NULL;

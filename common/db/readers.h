@@ -19,6 +19,8 @@ void readers_destroy(struct readers **r);
 
 /* Waits for a free one, at most 5 s (ERR_UNAVAILABLE). Any thread. */
 struct reader *readers_take(struct readers *r, struct err *e) MUST_CHECK;
+/* The same, at most `wait` ms. */
+struct reader *readers_take_within(struct readers *r, msec wait, struct err *e) MUST_CHECK;
 void readers_give(struct reader **r);
 #define AUTO_READER __attribute__((cleanup(readers_give))) struct reader
 

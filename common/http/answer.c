@@ -162,6 +162,8 @@ static void add_head(struct buffer *out, const struct http_request *r, const str
         add_line(out, "traceparent", r->traceparent);
         buffer_add_text(out, "X-Content-Type-Options: nosniff\r\n");
         add_line(out, "Cache-Control", a->cache_control != NULL ? a->cache_control : "no-store");
+        if (r->server->config.security_headers != NULL)
+                buffer_add_text(out, r->server->config.security_headers);
 }
 
 static void add_length(struct buffer *out, const struct answer_text *a)
@@ -180,8 +182,9 @@ size_t answer_write(struct http_request *r, const struct answer_text *a, struct 
 {
         const struct http_server_config *c = &r->server->config;
 
-        if (c->decorate != NULL)
+        if (c->decorate != NULL && !r->decorated)
                 c->decorate(c->owner, r);
+        r->decorated = true;
         buffer_reserve(out, 512 + r->headers.length + a->body.length);
         add_head(out, r, a);
         add_length(out, a);

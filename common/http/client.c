@@ -276,6 +276,15 @@ static bool read_replayed(CURL *easy)
                strcmp(header->value, "true") == 0;
 }
 
+static void keep_header(CURL *easy, const char *name, struct http_reply *reply)
+{
+        struct curl_header *header = NULL;
+
+        if (name == NULL || curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                return;
+        (void)!bytes_to_text(bytes_of_text(header->value), reply->kept, sizeof(reply->kept));
+}
+
 static void read_head(CURL *easy, struct http_reply *reply)
 {
         long status = 0;
@@ -287,6 +296,13 @@ static void read_head(CURL *easy, struct http_reply *reply)
         reply->retry_after = read_retry_after(easy);
         reply->replayed = read_replayed(easy);
         snprintf(reply->content_type, sizeof(reply->content_type), "%s", type != NULL ? type : "");
+}
+
+static bool was_sent(CURL *easy)
+{
+        long bytes = 0;
+
+        return curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
 }
 
 int http_client_call(struct http_client *c, const struct http_call *call, struct http_reply *reply,
@@ -310,8 +326,11 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &x);
 
         CURLcode code = curl_easy_perform(easy);
-        if (code == CURLE_OK)
+        reply->sent = was_sent(easy);
+        if (code == CURLE_OK) {
                 read_head(easy, reply);
+                keep_header(easy, call->keep_header, reply);
+        }
         curl_slist_free_all(lines);
         return_handle(c, easy);
         return judge(code, &x, detail, e);

@@ -35,14 +35,17 @@ struct http_call {
         const char *content_type;   /* of the body; NULL: application/json */
         const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
         msec timeout;               /* 0: the client's */
+        const char *keep_header;    /* a header of the answer to keep; NULL: none */
 };
 
 struct http_reply {
+        bool sent; /* also of a failure: the service may have got the request */
         int status;
         struct buffer body; /* owned */
         char content_type[128];
         msec retry_after; /* -1: none */
         bool replayed;    /* Idempotent-Replayed: true */
+        char kept[128];   /* the value of keep_header; "": none, or one that does not fit */
 };
 
 /* ERR_INVALID unless it is an http or https URL with a host, fit for base_url. */

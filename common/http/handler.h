@@ -50,7 +50,12 @@ struct http_server_config {
         bool (*authorize)(void *owner, struct http_request *r, const struct http_route *route);
         /* Called after each answer, for metrics; route: NULL: none matched. Or NULL. */
         void (*answered)(void *owner, const struct http_route *route, int status, int64_t us);
-        /* Adds headers to every answer (RateLimit, CORS …). Or NULL. */
+        /* OPTIONS of a path that has routes, but not this one; allow: their methods, "GET, HEAD".
+         * True: it has answered. Or NULL. */
+        bool (*preflight)(void *owner, struct http_request *r, const char *allow);
+        /* Whole header lines, each with its CRLF, of every answer; borrowed. Or NULL. */
+        const char *security_headers;
+        /* Adds headers to every answer (RateLimit, CORS …); once for a request. Or NULL. */
         void (*decorate)(void *owner, struct http_request *r);
 };
 
@@ -62,9 +67,16 @@ const char *http_param(const struct http_request *r, const char *name); /* must 
 const char *http_query(struct http_request *r, const char *name);       /* percent-decoded */
 /* Appends "&name=value", encoded, for each query parameter other than `except` (or NULL). */
 void http_query_write(const struct http_request *r, const char *except, struct buffer *out);
+/* As if the parameter had not been given. */
+void http_query_drop(struct http_request *r, const char *name);
 /* Answers 400 itself and returns false when a name is not in `allowed` (NULL ends it). */
 bool http_query_only(struct http_request *r, const char *const *allowed);
 const char *http_header(const struct http_request *r, const char *name);
+/* Of a header that is given several times, the last; http_header gives the first. */
+const char *http_header_last(const struct http_request *r, const char *name);
+/* NULL also when several of that name are given. */
+const char *http_cookie(struct http_request *r, const char *name, bool *several);
+const char *http_peer(const struct http_request *r); /* the socket's address */
 struct bytes http_body(const struct http_request *r);
 /* Answers 415 itself and returns false when Content-Type is not application/json. */
 bool http_body_is_json(struct http_request *r);
@@ -74,6 +86,9 @@ const char *http_traceparent(const struct http_request *r);
  */
 void http_set_context(struct http_request *r, void *context);
 void *http_context(const struct http_request *r);
+
+/* Of the answer that was given; 0: none yet. */
+int http_status(const struct http_request *r);
 
 /* The thread is needed: what the handler leaves of the body is dropped for half a second at most,
  * not until body_deadline. A client that still sends then may lose the answer. */

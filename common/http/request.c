@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/uuid.h"
 #include "common/http/client.h"
@@ -56,6 +57,17 @@ void http_query_write(const struct http_request *r, const char *except, struct b
         }
 }
 
+void http_query_drop(struct http_request *r, const char *name)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < r->query.count; i++) {
+                if (strcmp(r->query.pairs[i].name, name) != 0)
+                        r->query.pairs[kept++] = r->query.pairs[i];
+        }
+        r->query.count = kept;
+}
+
 void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
 {
         uint64_t random[3]; /* two for the trace's id, one for the span's */
@@ -75,6 +87,37 @@ void trace_continue(const char *given, char out[TRACEPARENT_SIZE])
 const char *http_header(const struct http_request *r, const char *name)
 {
         return mg_get_header(r->civetweb, name);
+}
+
+const char *http_header_last(const struct http_request *r, const char *name)
+{
+        for (int i = r->info->num_headers - 1; i >= 0; i--) {
+                if (strcasecmp(r->info->http_headers[i].name, name) == 0)
+                        return r->info->http_headers[i].value;
+        }
+        return NULL;
+}
+
+const char *http_cookie(struct http_request *r, const char *name, bool *several)
+{
+        if (!r->cookies.read) {
+                for (int i = 0; i < r->info->num_headers; i++) {
+                        if (strcasecmp(r->info->http_headers[i].name, "Cookie") == 0)
+                                cookies_add(&r->cookies, r->info->http_headers[i].value);
+                }
+                cookies_read(&r->cookies);
+        }
+        return cookies_find(&r->cookies, name, several);
+}
+
+const char *http_peer(const struct http_request *r)
+{
+        return r->info->remote_addr;
+}
+
+int http_status(const struct http_request *r)
+{
+        return r->status;
 }
 
 struct bytes http_body(const struct http_request *r)
@@ -106,6 +149,7 @@ void request_fini(struct http_request *r)
         buffer_fini(&r->prepared.text);
         path_fini(&r->path);
         query_fini(&r->query);
+        cookies_fini(&r->cookies);
         buffer_fini(&r->body);
         buffer_fini(&r->headers);
 }

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/http/connection.h"
+#include "common/http/cookies.h"
 #include "common/http/framing.h"
 #include "common/http/handler.h"
 #include "common/http/route.h"
@@ -57,15 +58,17 @@ struct http_request {
         size_t body_taken;    /* bytes of a streamed body that its handler has */
         msec body_waited;     /* for them */
         char traceparent[TRACEPARENT_SIZE];
+        struct cookies cookies;
         void *context;         /* owned */
         struct buffer headers; /* of the answer */
         int status;            /* of the answer; 0: none yet */
         enum stream_state stream;
-        bool broken;  /* the connection cannot be used any more */
-        bool last;    /* the connection ends after this answer, even if keep-alive is requested */
-        bool hurried; /* a rest of the body is drained only briefly: the thread is needed */
-        bool closing; /* the connection ends after this answer */
-        bool counted; /* `answered` was called */
+        bool broken;    /* the connection cannot be used any more */
+        bool last;      /* the connection ends after this answer, even if keep-alive is requested */
+        bool hurried;   /* a rest of the body is drained only briefly: the thread is needed */
+        bool closing;   /* the connection ends after this answer */
+        bool counted;   /* `answered` was called */
+        bool decorated; /* `decorate` was called: a prepared answer can be withheld for another */
         int64_t began_us;
         struct prepared prepared;
 };

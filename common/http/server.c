@@ -112,7 +112,15 @@ static bool accept_form(struct http_request *r)
         return true;
 }
 
-/* Finds a route, or else a file; false: the request was refused. */
+static bool answer_preflight(struct http_request *r)
+{
+        const struct http_server_config *c = &r->server->config;
+
+        return c->preflight != NULL && r->match.allow[0] != '\0' &&
+               strcmp(r->method, "OPTIONS") == 0 && c->preflight(c->owner, r, r->match.allow);
+}
+
+/* Finds a route, or else a file; false: the request was answered. */
 static bool find_route(struct http_request *r, const struct http_file **file)
 {
         const char *method = r->method;
@@ -120,6 +128,8 @@ static bool find_route(struct http_request *r, const struct http_file **file)
         route_match(r->server->config.routes, method, &r->path, &r->match);
         if (r->match.route != NULL)
                 return true;
+        if (answer_preflight(r))
+                return false;
         if (r->match.allow[0] == '\0')
                 *file = files_find(r->server->config.files, &r->path);
         if (*file != NULL && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))

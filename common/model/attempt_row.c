@@ -41,7 +41,7 @@ bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt)
 {
         if (e->kind != EVENT_STARTED && outcome_of(e) == ATTEMPT_OPEN)
                 return false;
-        if (buried_unrun(e))
+        if (buried_unrun(e) || (e->kind == EVENT_CANCELLED && !e->running))
                 return false;
         *run = e->run;
         *attempt = e->attempt;

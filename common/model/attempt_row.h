@@ -39,7 +39,7 @@ enum attempt_outcome attempt_row_outcome(const struct attempt_row *row);
 
 void attempt_row_fini(struct attempt_row *row);
 /* The attempt that the event is about; false: none (a submission, due, worker; a burial before any
- * attempt, or because of a missing handler, a missing queue or a malformed job). The caller must
- * drop attempts of runs up to the job row's forgotten_run. */
+ * attempt, or because of a missing handler, a missing queue or a malformed job; a cancelling of
+ * what did not run). The caller must drop attempts of runs up to the job row's forgotten_run. */
 bool event_attempt(const struct event *e, int64_t *run, int64_t *attempt);
 bool attempt_row_fold(struct attempt_row *row, const struct event *e, const struct arrival *a);

@@ -37,11 +37,21 @@ uint64_t event_content(const struct job *job)
         return digest != 0 ? digest : 1;
 }
 
+static void copy_name(struct bytes name, char *out, size_t size)
+{
+        memset(out, 0, size);
+        if (bytes_to_text(name, out, size) != 0)
+                out[0] = '\0';
+}
+
 void event_worker(const struct event *event, char out[WORKER_NAME_SIZE])
 {
-        memset(out, 0, WORKER_NAME_SIZE);
-        if (bytes_to_text(event->worker, out, WORKER_NAME_SIZE) != 0)
-                out[0] = '\0';
+        copy_name(event->worker, out, WORKER_NAME_SIZE);
+}
+
+void event_by(const struct event *event, char out[ACT_BY_SIZE])
+{
+        copy_name(event->by, out, ACT_BY_SIZE);
 }
 
 /* `work` and hold.* feed no stream: their messages come in packs. */
@@ -59,7 +69,8 @@ static enum event_verdict judge_delayed(struct event *out)
 {
         if (out->job.hop)
                 return EVENT_SKIP;
-        if (out->job.attempt > 0) {
+        /* A copy keeps the number of attempts that were made. */
+        if (out->job.attempt > 0 && out->job.moved == MOVED_NOT) {
                 out->kind = EVENT_FAILED;
                 out->attempt = out->job.attempt;
         } else {

@@ -26,17 +26,23 @@ enum event_kind {
         EVENT_CANCELLED,
         EVENT_COMPLETED,
         EVENT_FORGOTTEN,
-        EVENT_WORKER, /* about a consumer, not a job */
+        EVENT_MOVED, /* somebody moved or retried it: what is below this copy is over */
+        /* Not about a job, see event_is_of_job: */
+        EVENT_WORKER, /* a consumer's record */
+        EVENT_SEEN,   /* a consumer has read stream `marks` up to a message */
+        EVENT_ACT,    /* an administrative act begins */
+        EVENT_ACTED,  /* and how it ended */
 };
-enum { EVENT_KIND_COUNT = EVENT_WORKER + 1 };
+enum { EVENT_KIND_COUNT = EVENT_ACTED + 1 };
 
 enum {
         EVENT_RESULT_MAX = 64 * 1024,
         WORKER_NAME_SIZE = 128, /* "host/pid" */
+        ACT_BY_SIZE = 65,       /* "key k1x2y3z4", "operation <id>" */
 };
 
 /* What a start, an expiry or a completion says of its job: all that is known while no job message
- * is. */
+ * is. A move says priority and run_at. */
 struct job_hint {
         char type[JOB_TYPE_SIZE];               /* "": the event says nothing of the job */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "": none, or unknown */
@@ -47,9 +53,10 @@ struct job_hint {
 
 struct event {
         enum event_kind kind;
-        char id[UUID_SIZE];
+        char id[UUID_SIZE]; /* of the job; ACT, ACTED: of the act */
         char tenant[TENANT_SIZE];
-        int64_t run, attempt, copy;
+        int64_t run, attempt, copy; /* MOVED: the first that is not over */
+        int64_t mark;               /* SEEN: x-mark of the last message that was read */
         msec at; /* set by a service; 0: none (published from outside, or buried by the broker) */
         msec after;       /* RELEASED: `at` of the worker's last event about this attempt */
         uint64_t digest;  /* of the event's bytes: the last tie-breaker of the fold */
@@ -61,11 +68,11 @@ struct event {
         bool has_job, scheduled, soon;
         struct job job;
         /* Borrowed from what was decoded; absent when not given. */
-        struct bytes worker;  /* STARTED, RESUMED, RELEASED, WORKER */
+        struct bytes worker;  /* STARTED, RESUMED, RELEASED, CANCELLED (running), WORKER, SEEN */
         struct bytes result;  /* COMPLETED: raw JSON */
         struct bytes message; /* PROGRESS: text */
-        struct bytes by;      /* CANCEL_REQUESTED, CANCELLED, FORGOTTEN */
-        struct bytes why;     /* REJECTED */
+        struct bytes by;      /* CANCEL_REQUESTED, CANCELLED, FORGOTTEN, MOVED */
+        struct bytes why;     /* REJECTED; MOVED: a word of mark_why_word */
         struct bytes burial;  /* DEAD by `buried` */
         enum reason reason;   /* DEAD; CANCELLED: EXPIRED, or NONE when `by` somebody */
         bool redelivered;     /* STARTED */
@@ -73,8 +80,8 @@ struct event {
         bool lost;            /* RELEASED: because its worker died */
         double progress;      /* PROGRESS, 0 to 1 */
         int64_t ms;           /* COMPLETED: duration of the attempt */
-        struct job_hint hint; /* STARTED, CANCELLED; COMPLETED: the type alone */
-        struct bytes raw;     /* WORKER: the whole line, checked JSON */
+        struct job_hint hint; /* STARTED, CANCELLED; COMPLETED: the type alone; MOVED */
+        struct bytes raw;     /* WORKER, ACT, ACTED: the whole line, checked JSON */
         unsigned unknown;     /* count of members in the line that this version does not know */
 };
 
@@ -93,15 +100,20 @@ typedef void event_fn(void *owner, const struct event *event);
 void events_of_message(const struct message *m, const struct job_limits *limits, event_fn *on,
                        void *owner, uint64_t *skipped);
 
+/* False: it is about a consumer, or an administrative act. */
+bool event_is_of_job(const struct event *event);
+
 /* The worker's name, padded with zeros; empty: none, or one that does not fit. */
 void event_worker(const struct event *event, char out[WORKER_NAME_SIZE]);
+/* Likewise who acted. */
+void event_by(const struct event *event, char out[ACT_BY_SIZE]);
 
 /* Parses one line of exchange `events`. The event borrows from line and from `scratch`, which is
  * cleared first. A result over EVENT_RESULT_MAX is left out. */
 enum event_verdict event_parse(struct bytes line, struct buffer *scratch, struct event *out);
 /* Appends the line with its newline. Not for SUBMITTED, DUE and FAILED, which have no line form;
- * DEAD is written as `buried`, WORKER as its `raw`. Members without a value (absent text, attempt
- * 0) are left out. */
+ * DEAD is written as `buried`, WORKER, ACT and ACTED as their `raw`. Members without a value
+ * (absent text, attempt 0) are left out. */
 void event_write(const struct event *event, struct buffer *out);
 
 /* Distinguishes jobs that were published with the same id: a digest of type, priority, timeout and

@@ -23,7 +23,11 @@ static const struct {
         {"progress", EVENT_PROGRESS, true},
         {"resumed", EVENT_RESUMED, true},
         {"released", EVENT_RELEASED, true},
+        {"moved", EVENT_MOVED, true},
         {"worker", EVENT_WORKER, false},
+        {"seen", EVENT_SEEN, false},
+        {"act", EVENT_ACT, false},
+        {"acted", EVENT_ACTED, false},
         {"cancel_requested", EVENT_CANCEL_REQUESTED, false},
         {"cancelled", EVENT_CANCELLED, false},
         {"rejected", EVENT_REJECTED, false},
@@ -32,6 +36,17 @@ static const struct {
 };
 /* clang-format on */
 enum { LINE_KIND_COUNT = sizeof(line_kinds) / sizeof(line_kinds[0]) };
+
+bool event_is_of_job(const struct event *event)
+{
+        return event->kind < EVENT_WORKER;
+}
+
+/* Only a few members are read here; whoever stores such an event reads the line itself. */
+static bool is_kept_raw(enum event_kind kind)
+{
+        return kind == EVENT_WORKER || kind == EVENT_ACT || kind == EVENT_ACTED;
+}
 
 #define COUNTER_MAX ((int64_t)1 << 53)
 enum { CONTENT_DIGITS = 16 };
@@ -108,6 +123,23 @@ static int read_running(struct json_reader *r, const struct json_place *p, void 
         return l->event->kind == EVENT_WORKER ? 0 : json_read_flag(r, p, out);
 }
 
+/* An act need not be on a tenant. */
+static int read_tenant(struct json_reader *r, const struct json_place *p, void *out)
+{
+        const struct line *l = r->owner;
+
+        return is_kept_raw(l->event->kind) ? 0 : job_read_tenant(r, p, out);
+}
+
+/* An act's id, in the event's place for one. */
+static int read_act(struct json_reader *r, const struct json_place *p, void *out)
+{
+        const struct line *l = r->owner;
+        bool is_act = l->event->kind == EVENT_ACT || l->event->kind == EVENT_ACTED;
+
+        return is_act ? json_read_uuid(r, p, out) : 0;
+}
+
 /* clang-format off */
 #define MEMBER(field, fn, ...) {#field, fn, JSON_AT(struct event, field), __VA_ARGS__}
 #define COUNTER(field) MEMBER(field, json_read_int, .least = 0, .most = COUNTER_MAX)
@@ -119,11 +151,13 @@ static int read_running(struct json_reader *r, const struct json_place *p, void 
 static const struct json_member line_members[] = {
         {"event", read_kind, JSON_AT(struct event, kind), .flags = JSON_REQUIRED},
         MEMBER(id, json_read_uuid),
-        MEMBER(tenant, job_read_tenant),
+        {"act", read_act, JSON_AT(struct event, id)},
+        MEMBER(tenant, read_tenant),
         COUNTER(run),
         COUNTER(attempt),
         COUNTER(copy),
         COUNTER(at),
+        COUNTER(mark),
         TEXT(worker),
         COUNTER(after),
         MEMBER(lost, json_read_flag),
@@ -149,20 +183,34 @@ static const struct json_member line_members[] = {
 };
 /* clang-format on */
 
+/* Of a consumer or an act. */
+static enum event_verdict check_other(struct bytes line, struct event *e)
+{
+        bool good = e->kind == EVENT_WORKER || e->kind == EVENT_SEEN ? e->worker.length > 0
+                                                                     : e->id[0] != '\0';
+
+        if (is_kept_raw(e->kind)) {
+                e->raw = line;
+                e->unknown = 0; /* whoever stores it reads the other members */
+        }
+        if (e->kind == EVENT_SEEN && e->mark < 1)
+                good = false;
+        return good ? EVENT_IS : EVENT_MALFORMED;
+}
+
 static enum event_verdict check_line(int which, struct bytes line, struct event *e)
 {
         if (e->worker.length >= WORKER_NAME_SIZE)
                 return EVENT_MALFORMED;
-        if (e->kind == EVENT_WORKER) {
-                e->raw = line;
-                e->unknown = 0; /* the store of workers reads the other members */
-                return e->worker.length > 0 ? EVENT_IS : EVENT_MALFORMED;
-        }
+        if (!event_is_of_job(e))
+                return check_other(line, e);
         if (e->id[0] == '\0' || e->tenant[0] == '\0' || e->run < 1)
                 return EVENT_MALFORMED;
         if (line_kinds[which].needs_attempt && e->attempt < 1)
                 return EVENT_MALFORMED;
         if (e->kind == EVENT_DEAD && e->reason == REASON_NONE)
+                return EVENT_MALFORMED;
+        if (e->kind == EVENT_MOVED && e->copy < 1)
                 return EVENT_MALFORMED;
         if (e->kind == EVENT_RELEASED && (e->after < 1 || e->worker.length == 0))
                 return EVENT_MALFORMED;
@@ -212,6 +260,11 @@ static void put_content(struct buffer *out, uint64_t content)
 
 static void write_job_of(const struct event *e, struct buffer *out)
 {
+        if (!event_is_of_job(e)) {
+                json_put_int(out, "at", e->at);
+                json_put_int(out, "mark", e->mark);
+                return;
+        }
         json_put_string(out, "id", e->id);
         json_put_string(out, "tenant", e->tenant);
         json_put_int(out, "run", e->run);
@@ -222,11 +275,14 @@ static void write_job_of(const struct event *e, struct buffer *out)
         json_put_int(out, "at", e->at);
 }
 
-static void write_hint(const struct job_hint *h, struct buffer *out)
+static void write_hint(const struct event *e, struct buffer *out)
 {
-        if (h->type[0] == '\0')
+        const struct job_hint *h = &e->hint;
+
+        if (h->type[0] == '\0' && e->kind != EVENT_MOVED)
                 return;
-        json_put_string(out, "type", h->type);
+        if (h->type[0] != '\0')
+                json_put_string(out, "type", h->type);
         if (h->priority >= 0)
                 json_put_int(out, "priority", h->priority);
         if (h->max_retries >= 0)
@@ -266,12 +322,12 @@ static void write_rest(const struct event *e, struct buffer *out)
         if (e->reason != REASON_NONE)
                 json_put_string(out, "reason", reason_word(e->reason));
         json_put_given(out, "burial", e->burial);
-        write_hint(&e->hint, out);
+        write_hint(e, out);
 }
 
 void event_write(const struct event *event, struct buffer *out)
 {
-        if (event->kind == EVENT_WORKER) {
+        if (is_kept_raw(event->kind)) {
                 buffer_add(out, event->raw.data, event->raw.length);
                 buffer_add_char(out, '\n');
                 return;

@@ -81,12 +81,13 @@ static struct fold_key stage_key(const struct fold_key *key, int64_t offset)
         return stage;
 }
 
-/* A hop replaces run_at by the end of the hop. */
+/* A hop replaces run_at by the end of the hop. A copy may be for at once: run_at 0. */
 static bool says_when_due(const struct event *e)
 {
         bool due = e->kind == EVENT_DUE && !e->job.hop && e->job.run_at > 0;
+        bool moved = e->kind == EVENT_SUBMITTED && e->copy > 0;
 
-        return e->scheduled || e->soon || due;
+        return e->scheduled || e->soon || due || moved;
 }
 
 bool facts_fold(struct job_facts **all, const struct event *e, const struct fold_key *key,

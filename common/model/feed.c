@@ -11,9 +11,10 @@ static const struct {
         const char *exchange; /* a prefix if it ends in a dot */
         const char *stream;   /* NULL: none */
 } feeds[] = {
-        {"jobs.", "events"},  {"delay.", "events"},   {"due", "events"},   {"dead", "events"},
-        {"events", "events"}, {"control", "control"}, {"sync", "control"}, {"marks", "marks"},
-        {"admits", "admits"}, {"work", NULL},         {"hold.", NULL},     {"unroutable", NULL},
+        {"jobs.", "events"},  {"delay.", "events"},     {"due", "events"},   {"dead", "events"},
+        {"events", "events"}, {"control", "control"},   {"sync", "control"}, {"marks", "marks"},
+        {"admits", "admits"}, {"work", NULL},           {"hold.", NULL},     {"unroutable", NULL},
+        {"parked.", NULL},    {"parked-tenant.", NULL},
 };
 
 static bool matches(struct bytes exchange, const char *name)

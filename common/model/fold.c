@@ -7,7 +7,13 @@
 #include <assert.h>
 #include <string.h>
 
-enum { PHASE_DOUBT = 0 }; /* less than every other */
+#include "common/model/mark.h"
+
+enum {
+        PHASE_DOUBT = 0, /* less than every other */
+        PHASE_UNRUN = 9, /* cancelled, while no attempt ran */
+        PHASE_STOPPED = 10,
+};
 
 /* Place in the order, and status, of each kind of event. */
 static const struct {
@@ -25,10 +31,10 @@ static const struct {
         [EVENT_RELEASED] = {0, 5, STATUS_PENDING, false},
         [EVENT_FAILED] = {0, 7, STATUS_FAILED, false},
         [EVENT_DEAD] = {1, 8, STATUS_DEAD, false},
-        [EVENT_CANCELLED] = {1, 9, STATUS_CANCELLED, false},
+        [EVENT_CANCELLED] = {1, PHASE_UNRUN, STATUS_CANCELLED, false},
         [EVENT_COMPLETED] = {2, 10, STATUS_COMPLETED, false},
         [EVENT_FORGOTTEN] = {3, 11, STATUS_PENDING, true},
-        [EVENT_WORKER] = {0, 0, STATUS_PENDING, true},
+        [EVENT_MOVED] = {0, 1, STATUS_PENDING, true}, /* sets no status */
 };
 
 /* A submission whose job may be in no queue. */
@@ -37,15 +43,36 @@ static bool is_doubtful(const struct event *e)
         return e->kind == EVENT_SUBMITTED && e->job.doubt;
 }
 
-/* Whoever finds the message of an expired job tells that it has expired, the store and a consumer
- * alike. The first of these events counts. */
+/* A copy of an attempt that was given back. It waits, but its events are of the phase of starts. */
+static bool is_given_back_copy(const struct event *e)
+{
+        return e->has_job && e->job.moved == MOVED_GIVEN_BACK &&
+               (e->kind == EVENT_SUBMITTED || e->kind == EVENT_DUE);
+}
+
+/* Whoever finds the message of such a job tells this end, the store and a consumer alike. The first
+ * of these events counts. */
+static bool is_end_unrun(const struct event *e)
+{
+        return e->kind == EVENT_CANCELLED && !e->running;
+}
+
 static msec place_in_time(const struct event *e)
 {
         if (e->kind == EVENT_RELEASED)
                 return e->after + 1;
-        if (e->kind == EVENT_CANCELLED && e->reason == REASON_EXPIRED)
+        if (is_end_unrun(e))
                 return JOB_TIME_MAX - e->at;
-        return e->at;
+        return e->kind == EVENT_DUE && is_given_back_copy(e) ? e->at + 1 : e->at;
+}
+
+static int64_t phase_of(const struct event *e)
+{
+        if (is_doubtful(e))
+                return PHASE_DOUBT;
+        if (is_given_back_copy(e))
+                return PHASE_STARTED;
+        return e->kind == EVENT_CANCELLED && e->running ? PHASE_STOPPED : kinds[e->kind].phase;
 }
 
 struct fold_key fold_key_of(const struct event *e)
@@ -54,7 +81,7 @@ struct fold_key fold_key_of(const struct event *e)
                 .run = e->run,
                 .closed = kinds[e->kind].closed,
                 .attempt = e->attempt,
-                .phase = is_doubtful(e) ? PHASE_DOUBT : kinds[e->kind].phase,
+                .phase = phase_of(e),
                 .copy = e->copy,
                 .at = place_in_time(e),
                 .digest = e->digest,
@@ -135,7 +162,7 @@ void job_row_date(struct job_row *row, msec first)
 
 static bool fold_winner(struct job_row *row, const struct event *e, const struct fold_key *key)
 {
-        if (!fold_key_raise(&row->winner, key))
+        if (e->kind == EVENT_MOVED || !fold_key_raise(&row->winner, key))
                 return false;
         row->status = kinds[e->kind].status;
         if (e->kind == EVENT_SUBMITTED && e->scheduled)
@@ -194,13 +221,14 @@ static bool fold_hint(struct job_row *row, const struct event *e, const struct f
         return true;
 }
 
-/* Which content ran: named by a start or completion, or carried by a retry or burial. */
+/* Which content ran: named by a start or completion, or carried by a retry or burial; or is to run:
+ * that of a copy, which may have another priority. */
 static bool fold_ran(struct job_row *row, const struct event *e, const struct fold_key *key)
 {
         bool waits = e->kind == EVENT_SUBMITTED || e->kind == EVENT_DUE;
         bool changed = false;
 
-        if (e->content != 0 && !waits && fold_key_raise(&row->ran, key)) {
+        if (e->content != 0 && (!waits || e->copy > 0) && fold_key_raise(&row->ran, key)) {
                 row->ran_content = e->content;
                 changed = true;
         }
@@ -233,6 +261,26 @@ static bool fold_attempt(struct job_row *row, const struct event *e, const struc
                 changed = true;
         }
         return changed;
+}
+
+static bool fold_acts(struct job_row *row, const struct event *e, const struct fold_key *key,
+                      const struct arrival *a)
+{
+        if (e->kind == EVENT_MOVED) {
+                if (!fold_key_raise(&row->moved, key))
+                        return false;
+                if (row->moved.run > row->cancel.run)
+                        event_by(e, row->act_by);
+                return true;
+        }
+        if (e->kind != EVENT_CANCEL_REQUESTED && (e->kind != EVENT_CANCELLED || e->by.length == 0))
+                return false;
+        if (!fold_key_raise(&row->cancel, key))
+                return false;
+        row->cancel_at = event_time(e, a);
+        if (row->cancel.run >= row->moved.run)
+                event_by(e, row->act_by);
+        return true;
 }
 
 static bool forget_key(struct fold_key *key, int64_t run)
@@ -271,6 +319,12 @@ static void forget(struct job_row *row, int64_t run)
                 row->progress = 0;
                 buffer_fini(&row->progress_message);
         }
+        bool none_moved = forget_key(&row->moved, run);
+        if (forget_key(&row->cancel, run)) {
+                row->cancel_at = 0;
+                if (none_moved)
+                        memset(row->act_by, 0, sizeof(row->act_by));
+        }
 }
 
 bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a)
@@ -278,7 +332,7 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
         const struct fold_key key = fold_key_of(e);
         bool changed = false;
 
-        assert(e->kind != EVENT_WORKER && e->run > 0);
+        assert(event_is_of_job(e) && e->run > 0);
         if (row->id[0] == '\0') {
                 memcpy(row->id, e->id, sizeof(row->id));
                 memcpy(row->tenant, e->tenant, sizeof(row->tenant));
@@ -298,14 +352,41 @@ bool job_row_fold(struct job_row *row, const struct event *e, const struct arriv
         changed |= fold_hint(row, e, &key);
         changed |= fold_attempt(row, e, &key, a);
         changed |= fold_ran(row, e, &key);
+        changed |= fold_acts(row, e, &key, a);
         return changed;
 }
 
 bool job_row_is_given_back(const struct job_row *row)
 {
-        /* Other events that make a job pending are less than the start of its attempt. */
-        return row->status == STATUS_PENDING && row->start.run != 0 &&
-               row->start.run == row->winner.run && row->start.attempt == row->winner.attempt;
+        bool waits = row->status == STATUS_PENDING || row->status == STATUS_SCHEDULED;
+
+        /* Other events that make a job wait are less than the start of its attempt. */
+        return waits && row->start.run != 0 && row->start.run == row->winner.run &&
+               row->start.attempt == row->winner.attempt;
+}
+
+bool job_row_has_moved(const struct job_row *row, int64_t run, int64_t number, int64_t copy)
+{
+        const struct fold_key *m = &row->moved;
+
+        return mark_covers((struct mark_place){m->run, m->attempt, m->copy},
+                           (struct mark_place){run, number, copy});
+}
+
+bool job_row_ended_unrun(const struct job_row *row)
+{
+        return row->winner.phase == PHASE_UNRUN;
+}
+
+bool job_row_is_to_be_cancelled(const struct job_row *row)
+{
+        return row->cancel.run != 0 && row->cancel.run == row->winner.run;
+}
+
+bool job_row_is_untold(const struct job_row *row)
+{
+        return row->status == STATUS_CANCELLED && row->reason == REASON_NONE &&
+               row->cancel.run < row->winner.run;
 }
 
 const struct job_facts *job_row_facts(const struct job_row *row)
@@ -318,6 +399,16 @@ const struct job_facts *job_row_facts(const struct job_row *row)
 const struct job_hint *job_row_hint(const struct job_row *row)
 {
         return row->facts == NULL && row->hint_key.run != 0 ? &row->hint : NULL;
+}
+
+msec job_row_run_at(const struct job_row *row)
+{
+        const struct job_hint *hint = job_row_hint(row);
+        const struct job_facts *facts = job_row_facts(row);
+
+        if (hint != NULL)
+                return row->hint_key.run == row->winner.run ? hint->run_at : 0;
+        return facts->wait.run == row->winner.run ? facts->run_at : 0;
 }
 
 msec job_row_expires_at(const struct job_row *row)

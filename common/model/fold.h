@@ -2,14 +2,21 @@
  *
  * fold.h: computes a job's row from the *set* of its events: the same row for any order and any
  * repetition. Every field belongs to a register, which keeps the value of the greatest event that
- * sets it. Events are ordered by (run, closed, attempt, phase, copy, at, digest). Keeping the
- * greatest is commutative, associative and idempotent.
+ * sets it. Events are ordered as fold_key.h says. Keeping the greatest is commutative, associative
+ * and idempotent.
  *
  * An attempt can be started, released and started again. So `started`, `progress`, `resumed` and
  * `released` share a phase and are ordered by their time. For a release that is not the time of its
  * publication, but 1 ms after its worker's last event about the attempt: the next worker's start is
  * greater even if that worker's clock is behind, and so is a later event of a worker that was
  * wrongly believed dead.
+ *
+ * A copy of an attempt that was started and released (x-moved 2) waits in the started phase, so
+ * that the row shows it. Somebody may cancel a job that did not run several times, and a job
+ * expires once but may be told by whoever finds its message: of such ends the first counts.
+ *
+ * Who acted last is kept with two registers: in one run a cancelling outranks a move, because after
+ * it nothing of that run can be moved.
  *
  * `forgotten` erases: the row keeps the highest forgotten run, and no value from an event of that
  * run or an earlier one. The row must stay as a tombstone: without it a repeated event would bring
@@ -94,10 +101,19 @@ struct job_row {
         struct fold_key step; /* the greatest `progress` */
         double progress;
         struct buffer progress_message;
+
+        /* The greatest `moved`: what is below its (run, attempt, copy) never starts again. */
+        struct fold_key moved;
+
+        /* The greatest `cancel_requested`, or `cancelled` by somebody. As `finish` it may be of an
+           earlier run: see job_row_is_to_be_cancelled. */
+        struct fold_key cancel;
+        msec cancel_at;
+        char act_by[ACT_BY_SIZE]; /* of `cancel`, unless `moved` is of a later run */
 };
 
 void job_row_fini(struct job_row *row);
-/* True when the row changed. The event is of the row's job (any, if empty), not EVENT_WORKER. */
+/* True when the row changed. The event is of the row's job (any, if empty), see event_is_of_job. */
 bool job_row_fold(struct job_row *row, const struct event *e, const struct arrival *a);
 /* Sets the times of a row made before the stream had a clock. first: the clock's first value. */
 void job_row_date(struct job_row *row, msec first);
@@ -106,6 +122,9 @@ void job_row_date(struct job_row *row, msec first);
 const struct job_facts *job_row_facts(const struct job_row *row);
 /* What its starts and ends say, while no job message is known; NULL: nothing, or one is known. */
 const struct job_hint *job_row_hint(const struct job_row *row);
+/* When its run's next attempt is, or was, due; 0: at once, or unknown. A consumer makes a job
+ * `pending` up to DELAY_HOLD_LONGEST before it is due. */
+msec job_row_run_at(const struct job_row *row);
 /* No attempt of its run starts at or after it; 0: never, or unknown. */
 msec job_row_expires_at(const struct job_row *row);
 /* Its type; "": unknown. */
@@ -118,3 +137,11 @@ bool job_row_is_introduced(const struct job_row *row);
 bool job_row_is_doubtful(const struct job_row *row);
 /* The last attempt was released, or its worker died, and it has not been started again. */
 bool job_row_is_given_back(const struct job_row *row);
+/* A move is known that ends the message of a job with these numbers. */
+bool job_row_has_moved(const struct job_row *row, int64_t run, int64_t number, int64_t copy);
+/* It was cancelled, or expired, while no attempt ran: its end is the end of no attempt. */
+bool job_row_ended_unrun(const struct job_row *row);
+/* Somebody wants it cancelled, in its last run. */
+bool job_row_is_to_be_cancelled(const struct job_row *row);
+/* A consumer ended it by a bulk mark, and the event that says who cancelled it is still missing. */
+bool job_row_is_untold(const struct job_row *row);

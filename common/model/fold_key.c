@@ -9,6 +9,13 @@ static int compare(int64_t a, int64_t b)
         return (a > b) - (a < b);
 }
 
+static int64_t stage(const struct fold_key *k)
+{
+        if (k->phase >= PHASE_ENDED)
+                return k->phase;
+        return k->phase >= PHASE_STARTED ? PHASE_STARTED : 0;
+}
+
 int fold_key_compare(const struct fold_key *a, const struct fold_key *b)
 {
         int order = compare(a->run, b->run);
@@ -18,9 +25,11 @@ int fold_key_compare(const struct fold_key *a, const struct fold_key *b)
         if (order == 0)
                 order = compare(a->attempt, b->attempt);
         if (order == 0)
-                order = compare(a->phase, b->phase);
+                order = compare(stage(a), stage(b));
         if (order == 0)
                 order = compare(a->copy, b->copy);
+        if (order == 0)
+                order = compare(a->phase, b->phase);
         if (order == 0)
                 order = compare(a->at, b->at);
         if (order == 0)

@@ -9,7 +9,13 @@
 
 #include "common/base/clock.h"
 
-/* Members in the order of comparison. All zero: no event yet; less than any event's key. */
+/* Phases from which on the attempt has been started, and the job has ended. */
+enum { PHASE_STARTED = 5, PHASE_ENDED = 8 };
+
+/* Compared by run, closed, attempt, stage, copy, phase, at, digest. Stage: before the start,
+ * started, or the phase itself when the job has ended. So a copy that was made later outranks the
+ * wait of an earlier one, but neither the start of whichever copy runs, nor the end of the job. All
+ * zero: no event yet; less than any event's key. */
 struct fold_key {
         int64_t run;
         int64_t closed; /* 3 forgotten, 2 completed, 1 dead or cancelled, 0 else */

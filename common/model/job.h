@@ -41,6 +41,20 @@ bool tenant_name_is_valid(struct bytes name);
 bool job_type_is_valid(struct bytes type);
 bool traceparent_is_valid(struct bytes text);
 
+/* Which pause holds a job's type back (parked.h). */
+enum pause {
+        PAUSE_NONE,
+        PAUSE_TYPE,        /* of the type, for all tenants */
+        PAUSE_TENANT_TYPE, /* of the type, for the job's tenant */
+};
+
+/* How a copy of a job came to be: x-moved. */
+enum {
+        MOVED_NOT,        /* submitted, retried or replayed */
+        MOVED_BY_ACT,     /* somebody moved the job: another time or priority */
+        MOVED_GIVEN_BACK, /* likewise, after this attempt had been started and released */
+};
+
 struct job {
         char id[UUID_SIZE];
         char tenant[TENANT_SIZE];
@@ -49,7 +63,8 @@ struct job {
         enum lane lane;  /* of its message; job_lane() says where it belongs */
         int64_t run;     /* from 1 */
         int64_t attempt; /* attempts made in this run; on a retry or burial: the failed one */
-        int64_t copy;
+        int64_t copy;    /* 0: as submitted, retried or replayed; see copy_number (mark.h) */
+        int64_t moved;   /* MOVED_…; of this attempt */
         int64_t max_retries;
         msec timeout;      /* 0: the type's */
         msec run_at;       /* 0: at once */
@@ -61,9 +76,11 @@ struct job {
         bool hop, again;
         bool doubt;        /* a submission whose outcome is unknown */
         bool from_outside; /* not published by a service: only public headers are read */
+        bool outside; /* its first message was not: submitted_at is what its publisher claims */
         char traceparent[JOB_TRACEPARENT_SIZE]; /* "" none */
         char key[JOB_KEY_SIZE], key_hash[JOB_KEY_SIZE];
         enum reason reason;            /* of a burial, else REASON_NONE */
+        enum pause pause;              /* for STATION_PARK: whose queue; not read */
         char burial[UUID_SIZE];        /* "" none */
         char claimed_id[JOB_KEY_SIZE]; /* "" none; printable text only */
         enum error_kind error_kind;
@@ -91,10 +108,13 @@ struct job_limits {
  * when valid). x-delay counts from the submission, at the latest from `now` (0: unknown). A job
  * that is due after it expires is due when it expires: that ends its wait. A burial by a service
  * (exchange `dead`, with x-reason) needs only tenant and id: its body, type and content type are
- * not checked. The body is not checked when the gateway, the consumer or the dlx-monitor published
- * the message: they checked it before. */
+ * not checked. The body is not checked when a service published the message that had checked it
+ * before: the gateway, the consumer, the dlx-monitor, the operator login. */
 int job_decode(const struct message *m, const struct job_limits *limits, msec now, struct job *job,
                struct err *e) MUST_CHECK;
+/* Whether this error of job_decode quotes a body that is not JSON. Nothing can be masked in such a
+ * body: whoever does not see secrets must not see the error either. */
+bool job_error_quotes_body(struct bytes error);
 
 /* No attempt of it may start any more. */
 bool job_has_expired(const struct job *job, msec now);
@@ -105,7 +125,7 @@ enum lane job_lane(const struct job *job, msec type_timeout);
 /* message borrows the two names. */
 struct job_message {
         struct message message;
-        char exchange[64];
+        char exchange[128];
         char routing_key[64];
 };
 
@@ -124,9 +144,16 @@ enum job_station {
         STATION_LANE_MOVE = 1 << 5, /* `due`, key <tenant>.long */
         /* To its queue and the stream: jobs.<tenant>; delay.<bucket> when run_at is later. */
         STATION_REPLAY = 1 << 6,
+        STATION_MOVE = 1 << 7, /* a copy in place of what waits; goes where a replay goes */
+        /* To the parked queue of job->pause, alone. Mandatory. */
+        STATION_PARK = 1 << 8,
+        /* `work`: out of a parked queue. x-queued-at stays job->queued_at, that of the parking: its
+         * age tells whether a start may have been forgotten. Mandatory. */
+        STATION_UNPARK = 1 << 9,
 };
 
 /* Fills a message that borrows from job and from `out`: do not move `out`. The bucket is chosen by
- * the time left until run_at. `now` becomes x-queued-at. Only headers of the contract are written.
- * The link adds user_id. */
+ * the time left until run_at. `now` becomes x-queued-at, or the millisecond after job->queued_at
+ * when that is not yet over (but see STATION_UNPARK). Only headers of the contract are written. The
+ * link adds user_id. */
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out);

@@ -16,7 +16,7 @@
 static bool body_was_checked(const struct message *m)
 {
         static const char *const checkers[] = {"warren-gateway", "warren-consumer",
-                                               "warren-dlx-monitor"};
+                                               "warren-dlx-monitor", "warren-operator"};
 
         for (size_t i = 0; i < sizeof(checkers) / sizeof(checkers[0]); i++) {
                 if (bytes_equal_text(m->user_id, checkers[i]))
@@ -100,6 +100,15 @@ static int check_properties(const struct message *m, const struct job *job, stru
         return 0;
 }
 
+static const char not_json[] = "the body is not one JSON value";
+
+bool job_error_quotes_body(struct bytes error)
+{
+        const size_t length = sizeof(not_json) - 1;
+
+        return error.length >= length && memcmp(error.data, not_json, length) == 0;
+}
+
 /* The error quotes the text around the fault. */
 static int check_json(struct bytes body, struct err *e)
 {
@@ -112,8 +121,7 @@ static int check_json(struct bytes body, struct err *e)
         size_t from = fault.offset > BEFORE ? fault.offset - BEFORE : 0;
         while (from < fault.offset && utf8_continues_((unsigned char)body.data[from]))
                 from++;
-        return err_set(e, ERR_INVALID,
-                       "the body is not one JSON value: %s at line %u, column %u, near %s",
+        return err_set(e, ERR_INVALID, "%s: %s at line %u, column %u, near %s", not_json,
                        fault.detail, fault.line, fault.column,
                        quote_text(bytes_of(body.data + from, body.length - from), near));
 }
@@ -163,6 +171,7 @@ int job_decode(const struct message *m, const struct job_limits *limits, msec no
         if (!uuid_parse(m->message_id, job->id))
                 job->id[0] = '\0';
         job_headers_read(m, job);
+        job->outside = job->outside || job->from_outside;
         read_times(m, now, job);
         if (job->reason != REASON_MALFORMED)
                 job->original = (struct bytes){NULL, 0};

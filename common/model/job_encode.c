@@ -6,6 +6,7 @@
 
 #include "common/model/delay.h"
 #include "common/model/job_headers.h"
+#include "common/model/parked.h"
 
 /* Sets single members: clearing the whole header array would cost more than all the rest. */
 static void begin(const struct job *job, struct message *m)
@@ -44,12 +45,31 @@ static void to_bucket(const struct job *job, const char *exchanges, msec now,
         address(out, exchanges, bucket->name, job->tenant, job->lane);
 }
 
+static void to_parked(const struct job *job, struct job_message *out)
+{
+        char queue[PARKED_QUEUE_SIZE];
+
+        parked_of(job->pause, job->tenant, job->type, queue);
+        address(out, queue, "", job->tenant, job->lane);
+}
+
 static bool must_wait(const struct job *job, msec now)
 {
         const struct delay_bucket *bucket;
         msec left;
 
         return delay_step(job->run_at, now, DELAY_HOLD_MAX, &left, &bucket) == WAIT_HOP;
+}
+
+/* Never that of the message before: by this time a consumer tells the messages of an attempt apart,
+ * and two can be published within a millisecond. One that is far ahead is of a wrong clock. */
+static msec queued_at(const struct job *job, enum job_station station, msec now)
+{
+        const msec ahead = job->queued_at - now;
+
+        if (station == STATION_UNPARK)
+                return job->queued_at;
+        return ahead >= 0 && ahead < MSEC_SECOND ? job->queued_at + 1 : now;
 }
 
 void job_encode(const struct job *job, enum job_station station, msec now, struct job_message *out)
@@ -60,7 +80,7 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
         job_headers_write(job, station, m);
         if (job->lane == LANE_LONG || station == STATION_LANE_MOVE)
                 message_add_int(m, "x-priority", job->priority);
-        message_add_int(m, "x-queued-at", now);
+        message_add_int(m, "x-queued-at", queued_at(job, station, now));
         switch (station) {
         case STATION_SUBMISSION:
                 m->mandatory = true;
@@ -70,6 +90,7 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
                         address(out, "work", "", job->tenant, job->lane);
                 break;
         case STATION_REPLAY:
+        case STATION_MOVE:
                 if (must_wait(job, now))
                         to_bucket(job, "delay.", now, out);
                 else
@@ -91,6 +112,14 @@ void job_encode(const struct job *job, enum job_station station, msec now, struc
                 break;
         case STATION_LANE_MOVE:
                 address(out, "due", "", job->tenant, LANE_LONG);
+                break;
+        case STATION_PARK:
+                m->mandatory = true;
+                to_parked(job, out);
+                break;
+        case STATION_UNPARK:
+                m->mandatory = true;
+                address(out, "work", "", job->tenant, job->lane);
                 break;
         }
 }

@@ -43,11 +43,14 @@ struct field {
 
 enum {
         NOWHERE = 0,
-        WITH_ERROR = STATION_HOP | STATION_RETRY | STATION_BURIAL | STATION_LANE_MOVE,
+        PARKED = STATION_PARK | STATION_UNPARK,
+        /* The same attempt waits, elsewhere or until another time. */
+        ON_THE_WAY = STATION_HOP | STATION_LANE_MOVE | STATION_MOVE | PARKED,
+        WITH_ERROR = ON_THE_WAY | STATION_RETRY | STATION_BURIAL,
         SUBMITTED = STATION_SUBMISSION | STATION_REPLAY,
         EVERYWHERE = WITH_ERROR | SUBMITTED | STATION_FIRST_HOP,
         FIRST_RUN = EVERYWHERE & ~STATION_REPLAY, /* a replay does not expire */
-        AGAIN = SUBMITTED | STATION_HOP | STATION_LANE_MOVE,
+        AGAIN = SUBMITTED | ON_THE_WAY,
 };
 
 static const struct field fields[] = {
@@ -65,12 +68,14 @@ static const struct field fields[] = {
         {"x-run", INTERNAL, EVERYWHERE, INT(run, 1, JOB_COUNTER_MAX, 1)},
         {"x-attempt", INTERNAL, EVERYWHERE, INT(attempt, 0, JOB_COUNTER_MAX, 0)},
         {"x-copy", INTERNAL, EVERYWHERE, INT(copy, 0, JOB_COUNTER_MAX, 0)},
+        {"x-outside", INTERNAL, EVERYWHERE, FLAG(outside)},
+        {"x-moved", INTERNAL, ON_THE_WAY, INT(moved, MOVED_NOT, MOVED_GIVEN_BACK, MOVED_NOT)},
         {"x-queued-at", INTERNAL, NOWHERE, TIME(queued_at)},
         {"x-due-at", INTERNAL, NOWHERE, TIME(due_at)},
         {"x-hop", INTERNAL, NOWHERE, FLAG(hop)},
         {"x-again", INTERNAL, AGAIN, FLAG(again)},
         {"x-doubt", INTERNAL, STATION_SUBMISSION, FLAG(doubt)},
-        {"x-unhandled-at", INTERNAL, STATION_HOP, TIME(unhandled_at)},
+        {"x-unhandled-at", INTERNAL, STATION_HOP | PARKED, TIME(unhandled_at)},
         {"x-error", INTERNAL, WITH_ERROR, BYTES(error, JOB_ERROR_MAX)},
         {"x-error-kind", INTERNAL, WITH_ERROR, TEXT(FIELD_ERROR_KIND, error_kind)},
         {"x-reason", INTERNAL, STATION_BURIAL, TEXT(FIELD_REASON, reason)},

@@ -107,6 +107,15 @@ static int read_pause_key(struct json_reader *r, const struct json_place *p, voi
         return *(const char *)out != '\0' ? 0 : json_refuse(r, p, "must not be empty");
 }
 
+/* Who it was is for people: a record does not fail by it. */
+static int read_by(struct json_reader *r, const struct json_place *p, void *out)
+{
+        (void)r;
+        if (!json_copy_text(p->value, out, p->member->size))
+                *(char *)out = '\0';
+        return 0;
+}
+
 static const char *const kind_words[] = {
         [RECORD_TENANT] = "tenant", [RECORD_KEY] = "apikey", [RECORD_PAUSE] = "pause",
         [RECORD_SYNC] = "sync",     [RECORD_TYPE] = "type",
@@ -173,6 +182,8 @@ static const struct json_member tenant_members[] = {
         TENANT(weight, json_read_int, FROM(1)),
         TENANT(paused, json_read_flag),
         TENANT(deleted, json_read_flag),
+        TENANT(paused_at, json_read_int, FROM(1), .flags = JSON_NULLABLE),
+        TENANT(by, read_by),
         {0},
 };
 
@@ -191,6 +202,9 @@ static const struct json_member pause_members[] = {
         {"key", read_pause_key, JSON_AT(struct pause_record, key), REQUIRED},
         {"v", json_read_int, JSON_AT(struct pause_record, v), FROM(0)},
         {"paused", json_read_flag, JSON_AT(struct pause_record, paused)},
+        {"paused_at", json_read_int, JSON_AT(struct pause_record, paused_at), FROM(1),
+         .flags = JSON_NULLABLE},
+        {"by", read_by, JSON_AT(struct pause_record, by)},
         {0},
 };
 
@@ -272,6 +286,14 @@ static void write_rate(struct buffer *out, const char *name, int64_t count, msec
         json_end(out);
 }
 
+static void write_pausing(msec paused_at, const char *by, struct buffer *out)
+{
+        if (paused_at > 0)
+                json_put_int(out, "paused_at", paused_at);
+        if (by[0] != '\0')
+                json_put_string(out, "by", by);
+}
+
 static void write_tenant(const struct tenant_record *t, struct buffer *out)
 {
         json_put_string(out, "key", t->name);
@@ -284,6 +306,7 @@ static void write_tenant(const struct tenant_record *t, struct buffer *out)
         json_put_int(out, "weight", t->weight);
         json_put_flag(out, "paused", t->paused);
         json_put_flag(out, "deleted", t->deleted);
+        write_pausing(t->paused_at, t->by, out);
 }
 
 static void write_type(const struct type_record *t, struct buffer *out)
@@ -333,6 +356,7 @@ void record_write(const struct record *r, struct buffer *out)
                 json_put_string(out, "key", r->pause.key);
                 json_put_int(out, "v", r->pause.v);
                 json_put_flag(out, "paused", r->pause.paused);
+                write_pausing(r->pause.paused_at, r->pause.by, out);
                 break;
         case RECORD_TYPE:
                 write_type(&r->type, out);

@@ -11,7 +11,9 @@
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
 #include "common/base/uuid.h"
+#include "common/model/event.h"
 #include "common/model/job.h"
+#include "common/model/parked.h"
 
 #define RECORD_UNLIMITED ((int64_t)-1) /* null on the wire */
 
@@ -40,6 +42,8 @@ struct tenant_record {
         int64_t max_pending; /* RECORD_UNLIMITED */
         int64_t weight;      /* 1.. */
         bool paused, deleted;
+        msec paused_at;       /* when it was last paused; 0: unknown */
+        char by[ACT_BY_SIZE]; /* who paused it last; "": unknown */
 };
 
 /* A tenant made over HTTP: 10 a minute, burst 10, 5 running, 100 000 pending, weight 1. */
@@ -68,9 +72,11 @@ struct key_record {
 };
 
 struct pause_record {
-        char key[JOB_TYPE_SIZE + 8]; /* "type:send_email" */
+        char key[PAUSE_KEY_SIZE]; /* see parked.h */
         int64_t v;
         bool paused;
+        msec paused_at;       /* when it was last paused; 0: unknown */
+        char by[ACT_BY_SIZE]; /* who paused or resumed it last; "": unknown */
 };
 
 enum record_kind {

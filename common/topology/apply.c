@@ -101,6 +101,11 @@ int topology_delete_tenant(struct link *l, const char *tenant, struct err *e)
         return 0;
 }
 
+int topology_apply_pause(struct link *l, const char *key, struct err *e)
+{
+        return topology_each_of_pause(key, declare, l, e);
+}
+
 int topology_apply_limit(struct link *l, const struct limit_version *v, struct err *e)
 {
         return topology_each_of_limit(v, declare_once, l, e);

@@ -174,17 +174,28 @@ static void find_extra_bindings(const struct check *c)
         }
 }
 
-static int check_all(struct check *c, const struct topology_settings *s, const char *const *tenants,
-                     struct err *e)
+static int check_parts(struct check *c, const struct topology_parts *parts, struct err *e)
+{
+        c->remedy =
+                "restart the primary status-store, which declares the parts of tenants and pauses: "
+                "systemctl restart warren-status-store";
+        for (const char *const *t = parts->tenants; t != NULL && *t != NULL; t++)
+                if (topology_each_of_tenant(*t, check_one, c, e) < 0)
+                        return -1;
+        for (const char *const *p = parts->pauses; p != NULL && *p != NULL; p++)
+                if (topology_each_of_pause(*p, check_one, c, e) < 0)
+                        return -1;
+        return 0;
+}
+
+static int check_all(struct check *c, const struct topology_settings *s,
+                     const struct topology_parts *parts, struct err *e)
 {
         c->remedy = "run: warren topology apply";
         if (topology_each(s, check_one, c, e) < 0)
                 return -1;
-        c->remedy = "restart the primary status-store, which declares every tenant's part: "
-                    "systemctl restart warren-status-store";
-        for (; tenants != NULL && *tenants != NULL; tenants++)
-                if (topology_each_of_tenant(*tenants, check_one, c, e) < 0)
-                        return -1;
+        if (check_parts(c, parts, e) < 0)
+                return -1;
         find_extra_bindings(c);
         return 0;
 }
@@ -201,7 +212,7 @@ static void forget_present(struct check *c)
 }
 
 int topology_check(struct http_client *management, const char *vhost,
-                   const struct topology_settings *s, const char *const *tenants,
+                   const struct topology_settings *s, const struct topology_parts *parts,
                    finding_fn *finding, void *owner, struct err *e)
 {
         AUTO_BUFFER path = {0};
@@ -211,11 +222,11 @@ int topology_check(struct http_client *management, const char *vhost,
                 return -1;
         struct check c = {.finding = finding, .owner = owner};
         index_definitions(&c, all);
-        int status = check_all(&c, s, tenants, e);
+        int status = check_all(&c, s, parts, e);
         forget_present(&c);
         if (status < 0)
                 return -1;
         const struct finder f = {finding, owner};
         find_wrong_policies(&f, json_object_get(all, "policies"));
-        return find_wrong_rights(&f, management, vhost, tenants, e);
+        return find_wrong_rights(&f, management, vhost, parts->tenants, e);
 }

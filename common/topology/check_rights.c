@@ -24,7 +24,8 @@ static bool matches_any(const char *pattern, const char *const *names)
 /* A queue has one policy, that of the highest priority: this one may win over ours. */
 static bool overrides_ours(const json_t *policy, const json_t *ours)
 {
-        static const char *const names[] = {"dead", "unroutable", "delay.1s", "slots.a.1", NULL};
+        static const char *const names[] = {"dead",      "unroutable", "delay.1s",
+                                            "slots.a.1", "parked.a",   NULL};
         return json_integer_value(json_object_get(policy, "priority")) >=
                        json_integer_value(json_object_get(ours, "priority")) &&
                strcmp(text_member(policy, "apply-to"), "exchanges") != 0 &&
@@ -60,7 +61,7 @@ void find_wrong_policies(const struct finder *f, const json_t *policies)
                                 xasprintf("policy %s", text_member(policy, "name"));
                         f->finding(f->owner, subject, "it overrides " DELIVERY_POLICY,
                                    "give it a lower priority, or a pattern without the queues "
-                                   "dead, unroutable, delay.* and slots.*");
+                                   "dead, unroutable, delay.*, slots.* and parked.*");
                 }
         }
         if (problem != NULL)

@@ -28,7 +28,8 @@ json_t *declared_policy(void)
 {
         return json_pack(
                 "{ss ss s{sI} si}", "pattern",
-                "^((delay|slots|slots-type|rates-type|cooling-type)\\..*|dead|unroutable)$",
+                "^((delay|slots|slots-type|rates-type|cooling-type|parked|parked-tenant)\\..*"
+                "|dead|unroutable)$",
                 "apply-to", "queues", "definition", "delivery-limit", NO_DELIVERY_LIMIT, "priority",
                 100);
 }

@@ -15,6 +15,9 @@
 #define TOKENS "slots|slots-type|rates-type"
 #define COOLING "cooling-type"
 
+/* The queues where jobs of paused types are parked, and their exchanges (common/model/parked.h). */
+#define PARKED "parked|parked-tenant"
+
 /* configure_to_look: adds each queue that the login counts, or looks for when it connects.
  * write_to_look: adds those of them on which it has no other right. A write on a queue only allows
  * to bind it to an exchange that the login may read: the weakest of the three rights. */
@@ -28,18 +31,19 @@ const struct account topology_accounts[] = {
         },
         {
                 .login = "warren-provision",
-                .configure = "^(jobs|" TOKENS "|" COOLING ")\\..*$",
-                .configure_to_look = "^((jobs|" TOKENS "|" COOLING ")\\..*|control|events)$",
-                .write = "^((jobs|" TOKENS "|" COOLING
+                .configure = "^(jobs|" TOKENS "|" COOLING "|" PARKED ")\\..*$",
+                .configure_to_look =
+                        "^((jobs|" TOKENS "|" COOLING "|" PARKED ")\\..*|control|events)$",
+                .write = "^((jobs|" TOKENS "|" COOLING "|" PARKED
                          ")\\..*|control|sync|events|dead|unroutable|amq\\.default)$",
-                .read = "^((jobs|" TOKENS "|" COOLING ")\\..*|due|work|control)$",
+                .read = "^((jobs|" TOKENS "|" COOLING "|" PARKED ")\\..*|due|work|control)$",
                 .tags = "",
         },
         {
                 .login = "warren-gateway",
                 .configure = RIGHT_TO_NOTHING,
                 .configure_to_look = "^(" JOB_QUEUES "|events|control|admits)$",
-                .write = "^((jobs|delay|hold)\\..*|work|events|marks|admits|sync)$",
+                .write = "^((jobs|delay|hold)\\..*|work|events|admits|sync)$",
                 .read = "^(events|control|admits)$",
                 .tags = "",
         },
@@ -47,7 +51,7 @@ const struct account topology_accounts[] = {
                 .login = "warren-consumer",
                 .configure = RIGHT_TO_NOTHING,
                 .configure_to_look = "^(" JOB_QUEUES "|(" TOKENS ")\\..*|events|control|marks)$",
-                .write = "^((delay|hold)\\..*|work|due|dead|events|sync)$",
+                .write = "^((delay|hold|" PARKED ")\\..*|work|due|dead|events|sync)$",
                 .read = "^((jobs|" TOKENS ")\\..*|control|marks)$",
                 .tags = "",
         },
@@ -58,6 +62,15 @@ const struct account topology_accounts[] = {
                 .write = "^sync$",
                 .write_to_look = "^(sync|" JOB_QUEUES ")$",
                 .read = "^(events|control)$",
+                .tags = "",
+        },
+        /* The primary status-store: acts of people on jobs, and what leaves the parked queues. */
+        {
+                .login = "warren-operator",
+                .configure = RIGHT_TO_NOTHING,
+                .configure_to_look = "^((" PARKED ")\\..*|events|marks)$",
+                .write = "^((jobs|delay)\\..*|work|events|marks)$",
+                .read = "^(" PARKED ")\\..*$",
                 .tags = "",
         },
         {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table.c: the declarations of the fixed part, of a tenant's part and of a limit, in a valid order:
- * exchanges, queues, bindings.
+ * table.c: the declarations of the fixed part, of a tenant's part, of a limit and of a pause, in a
+ * valid order: exchanges, queues, bindings.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "common/model/delay.h"
 #include "common/model/job.h"
 #include "common/model/lane.h"
+#include "common/model/parked.h"
 #include "common/topology/topology.h"
 
 enum { KEY_SIZE = 48, NAME_SIZE = KEY_SIZE + 8 }; /* tenant (32), dot, lane */
@@ -25,6 +26,11 @@ static const struct argument alternate_unroutable[] = {
 static const struct argument single_active_quorum[] = {
         {.name = "x-queue-type", .text = "quorum"},
         {.name = "x-single-active-consumer", .number = 1, .boolean = true},
+        {.name = NULL},
+};
+
+static const struct argument quorum[] = {
+        {.name = "x-queue-type", .text = "quorum"},
         {.name = NULL},
 };
 
@@ -234,10 +240,6 @@ static int walk_rate(const struct walk *w, const char *tokens, const char *cooli
 int topology_each_of_limit(const struct limit_version *l, declaration_fn *each, void *owner,
                            struct err *e)
 {
-        static const struct argument quorum[] = {
-                {.name = "x-queue-type", .text = "quorum"},
-                {.name = NULL},
-        };
         const struct walk w = {each, owner};
         char tokens[LIMIT_QUEUE_SIZE];
         char cooling[LIMIT_QUEUE_SIZE];
@@ -247,4 +249,19 @@ int topology_each_of_limit(const struct limit_version *l, declaration_fn *each, 
                 return walk_rate(&w, tokens, cooling, l->per, e);
         const struct declaration row = {DECLARE_QUEUE, .name = tokens, .arguments = quorum};
         return each(owner, &row, e);
+}
+
+/* No TTL and no dead-letter exchange: what is parked stays until it is taken out. */
+int topology_each_of_pause(const char *key, declaration_fn *each, void *owner, struct err *e)
+{
+        const struct walk w = {each, owner};
+        char name[PARKED_QUEUE_SIZE];
+        if (!parked_of_key(key, name))
+                return err_set(e, ERR_INVALID, "%.128s is no key of a pause", key);
+        const struct declaration rows[] = {
+                {DECLARE_EXCHANGE, .name = name, .type = "fanout"},
+                {DECLARE_QUEUE, .name = name, .arguments = quorum},
+                {DECLARE_BINDING, .name = name, .source = name, .key = ""},
+        };
+        return WALK_TABLE(&w, rows, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * topology.h: the exchanges, queues, bindings, policy and logins that Warren needs in its vhost: a
- * fixed part, and one for each tenant. Declaring is idempotent.
+ * fixed part, and one for each tenant, limit and pause. Declaring is idempotent.
  */
 #pragma once
 
@@ -31,6 +31,12 @@ int topology_apply_tenant(struct link *l, const char *tenant, struct err *e) MUS
  * at the first queue that has a consumer; it and the rest remain: try again later. */
 int topology_delete_tenant(struct link *l, const char *tenant, struct err *e) MUST_CHECK;
 
+/* Where the jobs of a paused type are parked. key: "type:acme/send_email", see parked.h. It is
+ * never deleted: a consumer that was cut off may park late. */
+int topology_each_of_pause(const char *key, declaration_fn *each, void *owner,
+                           struct err *e) MUST_CHECK;
+int topology_apply_pause(struct link *l, const char *key, struct err *e) MUST_CHECK;
+
 /* The queue of one version of a limit; with LIMIT_TYPE_RATE also that where its tokens cool down.
  * Never LIMIT_TYPE_COOLING. */
 struct limit_version {
@@ -56,12 +62,18 @@ char *topology_definitions_text(const struct topology_settings *s);
 int topology_apply_managed(struct http_client *management, const char *vhost,
                            struct err *e) MUST_CHECK;
 
-/* Compares the fixed part, and the parts of `tenants` (NULL-terminated, or NULL), with the broker,
- * by the management API: names, types, arguments, bindings, the policy, the rights of existing
- * logins. Calls finding for each difference. -1: the API cannot be reached. */
+/* What there should be besides the fixed part; each list NULL-terminated, or NULL. */
+struct topology_parts {
+        const char *const *tenants; /* names */
+        const char *const *pauses;  /* keys of all pauses that were ever made */
+};
+
+/* Compares the fixed part and `parts` with the broker, by the management API: names, types,
+ * arguments, bindings, the policy, the rights of existing logins. Calls finding for each
+ * difference. -1: the API cannot be reached. */
 typedef void finding_fn(void *owner, const char *subject, const char *problem, const char *remedy);
 int topology_check(struct http_client *management, const char *vhost,
-                   const struct topology_settings *s, const char *const *tenants,
+                   const struct topology_settings *s, const struct topology_parts *parts,
                    finding_fn *finding, void *owner, struct err *e) MUST_CHECK;
 
 struct broker_version {

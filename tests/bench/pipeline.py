@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import time
 
+from bench import find
+
 PROGRAMS = ("gateway", "consumer", "status_store", "dlx_monitor")
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -67,9 +69,11 @@ class Pipeline:
         self.tenant = self.warren.tenant("bench", max_pending="unlimited")
 
     def _handlers(self):
+        more = getattr(self.options, "only", None) or ""
         return {"plugins": {"basic": {"file": str(self.bin.parent / "handlers/basic.so"),
                                       "processes": self.options.concurrency}},
-                "types": {name: {"plugin": "basic", "handler": name} for name in ("noop", "sleep")}}
+                "types": {**(find.types() if "find" in more else {}),
+                          **{name: {"plugin": "basic", "handler": name} for name in ("noop", "sleep")}}}
 
     def pids(self):
         """Processes by name, those of the broker too."""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * event_fuzz.c: a line of the stream or a record of `control` that can be read can also be written,
- * and reading it again gives the same.
+ * event_fuzz.c: a line of the stream, a record of `control` or a mark that can be read can also be
+ * written, and reading it again gives the same.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -10,6 +10,7 @@
 
 #include "common/model/event.h"
 #include "common/model/fold.h"
+#include "common/model/mark.h"
 #include "common/model/record.h"
 
 static void write_and_read(void *owner, const struct event *event)
@@ -26,7 +27,7 @@ static void write_and_read(void *owner, const struct event *event)
         assert(verdict == EVENT_IS && again.kind == event->kind);
         event_write(&again, &second);
         assert(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
-        if (event->kind == EVENT_WORKER)
+        if (!event_is_of_job(event))
                 return;
         job_row_fold(row, event, &place);
         assert(!job_row_fold(row, event, &place));
@@ -47,6 +48,23 @@ static void try_record(struct bytes text)
         assert(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
 }
 
+static void write_mark(void *owner, const struct mark *m)
+{
+        mark_write(m, owner);
+}
+
+static void try_marks(struct bytes text)
+{
+        AUTO_BUFFER first = {0}, second = {0};
+        unsigned skipped = 0;
+
+        if (marks_each(text, write_mark, &first, &skipped) != 0)
+                return;
+        int status = marks_each(buffer_bytes(&first), write_mark, &second, &skipped);
+        assert(status != 0 || bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+        (void)status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
         const struct job_limits limits = {.payload_max = 1024};
@@ -60,5 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
         events_of_message(&m, &limits, write_and_read, &row, &skipped);
         job_row_fini(&row);
         try_record(m.body);
+        try_marks(m.body);
         return 0;
 }

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of the public HTTP API that shares no code with Warren."""
+import datetime
+
 import requests
 
 from harness.until import until
 
 ENDED = {"completed", "dead", "cancelled"}
+
+
+def in_ms(ms):
+    """A time, so many ms from now."""
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(milliseconds=ms)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 class Api:

@@ -84,10 +84,10 @@ class Broker:
         self.topology(vhost, "apply", bin=bin)
         self.topology(vhost, "accounts", self.secrets, bin=bin)
 
-    def topology(self, vhost, *arguments, check=True, bin=BIN):
+    def topology(self, vhost, *arguments, check=True, bin=BIN, login="warren-admin"):
         """Runs topology_driver (see tests/integration/topology_driver.c)."""
         env = dict(os.environ, TOPOLOGY_VHOST=vhost, TOPOLOGY_URLS=self.url(vhost),
-                   TOPOLOGY_LOGIN="warren-admin", TOPOLOGY_PASSWORD=self.password,
+                   TOPOLOGY_LOGIN=login, TOPOLOGY_PASSWORD=self._password(login),
                    TOPOLOGY_MANAGEMENT=f"http://127.0.0.1:{self.management_port}")
         done = subprocess.run([bin / "topology_driver", *arguments], env=env, text=True, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -100,10 +100,13 @@ class Broker:
     def pika(self, vhost="warren", login="warren-admin", password=None):
         """A pika BlockingConnection; close it, or use it in a `with`."""
         if password is None:
-            password = self.password if login == "warren-admin" else self.account_password(login)
+            password = self._password(login)
         return pika.BlockingConnection(pika.ConnectionParameters(
             "127.0.0.1", self.port, vhost, pika.PlainCredentials(login, password),
             heartbeat=0, blocked_connection_timeout=60))
+
+    def _password(self, login):
+        return self.password if login == "warren-admin" else self.account_password(login)
 
     def account_password(self, login):
         return (self.secrets / f"{login}.password").read_text(encoding="utf-8").strip()

@@ -36,10 +36,14 @@ class Stream:
         self.connection = broker.pika(vhost)
         self.channel = self.connection.channel()
         self.channel.confirm_delivery()
+        self.as_consumer = broker.pika(vhost, "warren-consumer")  # whose records of workers count
+        self.consumers_channel = self.as_consumer.channel()
+        self.consumers_channel.confirm_delivery()
 
     def close(self):
-        if self.connection.is_open:
-            self.connection.close()
+        for connection in (self.connection, self.as_consumer):
+            if connection.is_open:
+                connection.close()
 
     def publish(self, exchange, key, body, **properties):
         self.channel.basic_publish(exchange, key, body, pika.BasicProperties(
@@ -64,8 +68,8 @@ class Stream:
 
     def events(self, *lines):
         body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-        self.publish("events", "", body, content_type="application/x-ndjson",
-                     user_id="warren-admin")
+        self.consumers_channel.basic_publish("events", "", body, pika.BasicProperties(
+            delivery_mode=2, content_type="application/x-ndjson", user_id="warren-consumer"))
 
     def started(self, job_id, attempt=1, worker="host-a/1", **more):
         self.events(event("started", job_id, attempt, worker=worker, **more))

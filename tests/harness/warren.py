@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole Warren: gateway, consumer, status-store and dlx-monitor on a vhost of a broker."""
+import functools
 import itertools
 import json
 import pathlib
 import random
 import secrets
 import socket
+import subprocess
 
 from harness.api import Api
 from harness.broker import BIN, ROOT
@@ -32,9 +34,18 @@ def free_port():
 _given = set()
 
 
-def primary_settings(broker, folder, vhost):
-    """The settings that make a status-store the primary."""
+@functools.cache
+def _settings_of(program):
+    return subprocess.run([program, "--help"], stdout=subprocess.PIPE, text=True, check=True,
+                          timeout=60).stdout
+
+
+def primary_settings(broker, folder, vhost, bin=BIN):
+    """The settings that make a status-store the primary, as far as this version of it has them."""
+    known = "operator_password_file" in _settings_of(bin / "warren-status-store")
+    operator = {"operator_password_file": broker.secrets / "warren-operator.password"} if known else {}
     return {
+        **operator,
         "primary": "true",
         "registry": folder / "registry.db",
         "provision_password_file": broker.secrets / "warren-provision.password",
@@ -113,13 +124,16 @@ class Warren:
         return self._program("status-store", "status-store", "warren-status-store", {
             "port": free_port(),
             "database": self.folder / "status.db",
-            **primary_settings(self.broker, self.folder, self.vhost),
+            **primary_settings(self.broker, self.folder, self.vhost, self.bin),
         })
 
     def _dlx_monitor(self):
+        known = "status_store_url" in _settings_of(self.bin / "warren-dlx-monitor")
+        primary = {"status_store_url": f"http://127.0.0.1:{self.status_store.port}"} if known else {}
         return self._program("dlx-monitor", "dlx-monitor", "warren-dlx-monitor", {
             "port": free_port(),
             "archive": self.folder / "archive.db",
+            **primary,
         })
 
     def _gateway(self, name):
@@ -217,6 +231,10 @@ class Warren:
 
     def depth(self, queue):
         return self.broker.depth(self.vhost, queue)
+
+    def held(self):
+        """How many deliveries the first consumer holds."""
+        return int(self.consumer.metrics()["warren_deliveries_held"])
 
     def end(self):
         """Stops everything; fails when a program did not end well, left a child or a report."""

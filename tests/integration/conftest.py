@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: a gateway alone, for a module's tests. The services behind it are stand-ins (gateway_rig). And what tests of
-keys need."""
+keys, of acts and of the command need."""
 import secrets
 
 import pytest
 
+from acts_rig import Marks
+from cli_rig import Cli
 from gateway_rig import Caller, Control, Gateway, Place, Service, known
 
 
@@ -34,6 +36,28 @@ def gateway(node, services, tmp_path_factory):
 def acme(gateway, control):
     control.tenant("acme")
     return known(Caller(gateway, control.key("acme", ["submit", "read", "operate"])))
+
+
+@pytest.fixture()
+def service():
+    """A stand-in of a gateway, for the command."""
+    made = Service()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture(scope="module")
+def cli(warren, tmp_path_factory):
+    """The command of a user of tenant acme, who is also the admin."""
+    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture()
+def marks(warren):
+    made = Marks(warren)
+    yield made
+    made.close()
 
 
 @pytest.fixture()

@@ -108,6 +108,27 @@ static void thing(void *owner, struct http_request *r)
                                            http_query(r, "a")));
 }
 
+/* Answers with what the request is known by; status: of the answer, before it is given. */
+static void asked(void *owner, struct http_request *r)
+{
+        bool several;
+
+        (void)owner;
+        http_answer_json(r, 200,
+                         json_pack("{s:s,s:i,s:s?}", "peer", http_peer(r), "status", http_status(r),
+                                   "cookie", http_cookie(r, "warren", &several)));
+}
+
+static bool preflight(void *owner, struct http_request *r, const char *allow)
+{
+        (void)owner;
+        if (http_header(r, "Access-Control-Request-Method") == NULL)
+                return false;
+        http_add_header(r, "Access-Control-Allow-Methods", "%s", allow);
+        http_answer_empty(r, 204);
+        return true;
+}
+
 static void silent(void *owner, struct http_request *r)
 {
         (void)owner;
@@ -290,6 +311,8 @@ static const struct http_route routes[] = {
          .body_max = PIECES_MAX,
          .streamed = true},
         {.method = "GET", .pattern = "/things/{id}", .handle = thing},
+        {.method = "GET", .pattern = "/asked", .handle = asked},
+        {.method = "PATCH", .pattern = "/asked", .handle = silent},
         {.method = "GET", .pattern = "/silent", .handle = silent},
         {.method = "GET", .pattern = "/later/{what}", .handle = later},
         {.method = "GET", .pattern = "/large", .handle = large},
@@ -307,6 +330,8 @@ int main(int argc, char **argv)
                 .threads = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 8,
                 .body_deadline = 1500,
                 .answer_deadline = 3000,
+                .preflight = preflight,
+                .security_headers = "X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n",
                 .routes = routes};
         const struct websockets_config live_config = {
                 .max = 4, .silence_max = argc > 4 ? (msec)strtoul(argv[4], NULL, 10) : 0};

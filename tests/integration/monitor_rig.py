@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A dlx-monitor alone, and burials as the consumer sends them."""
 import contextlib
+import http.server
 import json
 import pathlib
 import sqlite3
+import threading
+import time
 import uuid
 
 import pika
@@ -17,6 +20,44 @@ from harness.warren import free_port
 TOKEN = "internal-token-of-the-test"
 
 
+class Primary(http.server.ThreadingHTTPServer):
+    """Stands in for the primary status-store: grants runs as it does. `status`: of its answers."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.status = 200
+        self.granted = {}
+        self.guard = threading.Lock()
+        super().__init__(("127.0.0.1", 0), Grants)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def grant(self, asked):
+        job = (asked["tenant"], asked["id"])
+        with self.guard:
+            known = self.granted.setdefault(job, {})
+            if asked["holder"] not in known:
+                known[asked["holder"]] = {"run": 1 + max([asked["after"], *(g["run"] for g in known.values())]),
+                                          "copy": int(time.time() * 1000) * 1024}
+            return known[asked["holder"]]
+
+
+class Grants(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):  # noqa: N802
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert (self.path, self.headers["Authorization"]) == ("/internal/v1/runs", f"Bearer {TOKEN}")
+        data = json.dumps(self.server.grant(asked) if self.server.status == 200 else {}).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *arguments):
+        pass
+
+
 class Monitor:
     """A dlx-monitor alone on a vhost; the test publishes the tenants on `control`."""
 
@@ -28,11 +69,13 @@ class Monitor:
         token.touch(mode=0o600)
         token.write_text(TOKEN + "\n", encoding="utf-8")
         self.archive = self.folder / "archive.db"
+        self.primary = Primary()
         self.program = Program("dlx-monitor", folder, BIN / "warren-dlx-monitor", {
             "amqp_urls": broker.url(self.vhost),
             "amqp_password_file": broker.secrets / "warren-dlx-monitor.password",
             "internal_token_file": token,
             "archive": self.archive,
+            "status_store_url": self.primary.url,
             "port": free_port(),
             "health_port": free_port(),
         })

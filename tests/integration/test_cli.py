@@ -11,14 +11,9 @@ import uuid
 import pika
 import pytest
 
-from cli_rig import EXIT, Cli, dead_job
+from cli_rig import EXIT, dead_job
 from harness.broker import BIN
 from harness.until import until
-
-
-@pytest.fixture(scope="module")
-def cli(warren, tmp_path_factory):
-    return Cli(warren, warren.tenant("acme").key, tmp_path_factory.mktemp("home"))
 
 
 def letter_of(cli, job):
@@ -40,7 +35,7 @@ def test_submit_and_wait(cli):
 
 
 def test_a_refusal_is_said_once(cli):
-    said = cli("submit", "echo", "1", "--run-at", "tomorrow").stderr
+    said = cli("submit", "echo", "1", "--max-retries", "1000").stderr
     assert said.count("must be") == 1 and "line" not in said and "column" not in said
     assert len(said.splitlines()) == 1
 
@@ -237,6 +232,26 @@ def test_several_dead_letters_are_requeued(cli):
     assert [line.split(": ")[1] for line in again.stderr.splitlines()] == letters
 
 
+def test_keys_are_listed_and_rotated(cli):
+    made = cli.json("key", "add", "acme", "--name", "of the shop", "--scopes", "read")
+    id, key = made["id"], made["key"]
+    until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["done"], 30, "the key works")
+    line = next(line for line in cli("key", "list").stdout.splitlines() if id in line)
+    assert "acme" in line and "of the shop" in line and "  active  " in line
+    assert "  submit,read,operate,admin  " in cli("key", "list").stdout
+    until(lambda: cli.json("key", "list", "acme")["keys"][-1]["last_from"] == "127.0.0.1", 30, "its use is told")
+    new = cli("key", "rotate", id, "--overlap", "1h").stdout.strip()
+    assert new.startswith("wk_") and new != key
+    until(lambda: cli("list", WARREN_API_KEY=new).returncode == EXIT["done"], 30, "the new key works")
+    assert cli("list", WARREN_API_KEY=key).returncode == EXIT["done"]
+    assert cli("key", "rotate", id).returncode == EXIT["refused"]
+    assert cli("key", "rotate", "unknown1").returncode == EXIT["not found"]
+    assert cli("key", "rotate", id, "--overlap", "soon").returncode != EXIT["done"]
+    assert cli("key", "rm", id).stdout == f"key {id} is revoked\n"
+    assert cli("list", WARREN_API_KEY=new).returncode == EXIT["done"]
+    until(lambda: cli("list", WARREN_API_KEY=key).returncode == EXIT["not allowed"], 30, "the old key revoked")
+
+
 def test_tenants_and_keys(cli):
     made = cli.json("tenant", "add", "cli-made", "--rate", "unlimited", "--weight", "3", "--reuse")
     assert made["tenant"]["name"] == "cli-made" and made["key"].startswith("wk_")
@@ -284,7 +299,7 @@ def test_tenants_and_keys(cli):
     (["list"], {"WARREN_URL": "http://127.0.0.1:99999"}, "usage", "WARREN_URL: "),
     (["list", "--url", "http://a\nb"], {}, "usage", "control character"),
     (["submit", "Not A Type"], {}, "refused", "warren: type: "),
-    (["submit", "noop", "1", "--run-at", "tomorrow"], {}, "refused", "warren: --run-at: must be a time"),
+    (["submit", "noop", "1", "--run-at", "tomorrow"], {}, "usage", "warren: --run-at: "),
     (["submit", "noop", '{"a":1,"a":2}'], {}, "usage", "line 1, column 8"),
     (["submit", "noop", "@/nonexistent"], {}, "usage", "No such file"),
     (["submit"], {}, "usage", "usage: warren submit"),
@@ -388,7 +403,7 @@ def test_accounts(private_broker, tmp_path):
 
     first = apply()
     assert set(first) == {f"warren-{name}.password" for name in (
-        "provision", "gateway", "consumer", "status-store", "dlx-monitor")}
+        "provision", "gateway", "consumer", "status-store", "operator", "dlx-monitor")}
     assert all(pathlib.Path(folder, name).stat().st_mode & 0o777 == 0o600 for name in first)
     assert apply() == first
     with node.pika("warren", "warren-gateway", first["warren-gateway.password"].strip()):
@@ -435,6 +450,9 @@ def test_bash_completion():
     assert set(complete("type", "")) == {"list", "show", "set", "slots"}
     assert complete("type", "set", "x", "--max") == ["--max-running", "--max-rate"]
     assert "running" in complete("list", "--status", "")
+    assert complete("list", "--status", "dead,fa") == ["dead,failed"]
+    assert set(complete("cancel", "--priority", "high,")) >= {"high,critical", "high,low"}
+    assert complete("priority", "0190a3f0-6c1e-7d3a-9b52-3c5e0f6a1b2c", "") == ["critical", "high", "medium", "low"]
     assert complete("completion", "") == ["bash", "zsh", "fish"]
     assert {"--batch", "--refused", "--restart", "--expires"} <= set(complete("submit", "--"))
     assert f"{BIN}/warren" in complete("submit", "--batch", f"{BIN}/warr")

@@ -7,21 +7,12 @@ import subprocess
 import pytest
 
 from cli_rig import EXIT
-from gateway_rig import Service
 from harness.broker import BIN
 
 TENANT = {"name": "acme", "rate": "10/1m", "burst": 10, "max_running": 5, "max_pending": 100000,
           "weight": 1, "paused": False, "amqp_login": False, "created_at": "2026-01-01T00:00:00.000Z"}
 MAIL = {"name": "send.mail", "max_running": 50, "max_rate": "10/1s", "slots_version": 2,
         "rate_version": 1}
-
-
-@pytest.fixture()
-def service():
-    made = Service()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture()
@@ -69,16 +60,19 @@ def test_a_tenant_shows_what_it_uses(service, warren):
 
 def test_types_are_shown(service, warren):
     service.answers["GET", "/api/v1/types"] = (
-        200, {"types": [MAIL, {"name": "b", "max_running": "unlimited", "max_rate": "1/1d"}]})
+        200, {"types": [MAIL, {"name": "b", "max_running": "unlimited", "max_rate": "1/1d", "workers": 3, "paused": True,
+                               "counts": {"pending": 4, "running": 2},
+                               "last_hour": {"failed_attempts": 1, "duration_ms": {"p95": 41}}}]})
     service.answers["GET", "/api/v1/types/send.mail"] = (200, {"type": MAIL})
     listed = warren("type", "list")
     assert [line.split() for line in listed.stdout.splitlines()] == [
-        ["TYPE", "MAX", "RUNNING", "MAX", "RATE", "CREATED"],
-        ["send.mail", "50", "10/1s"], ["b", "unlimited", "1/1d"]]
+        ["TYPE", "WORKERS", "PENDING", "RUNNING", "RUN", "P95", "FAILED", "MAX", "RUNNING", "MAX", "RATE",
+         "PAUSED", "PAUSED", "FOR"],
+        ["send.mail", "50", "10/1s"], ["b", "3", "4", "2", "41ms", "1", "unlimited", "1/1d", "yes"]]
     assert listed.stderr == "next: warren type show send.mail\n"
     service.answers["GET", "/api/v1/types"] = (200, {"types": []})
     assert warren("type", "list").stderr == (
-        "no job type has a limit; set one: warren type set TYPE --max-running N\n")
+        "no job type is known: no consumer handles one, and there are no jobs\n")
     shown = warren("type", "show", "send.mail").stdout
     assert [line.rsplit(None, 1) for line in shown.splitlines()] == [
         ["type", "send.mail"], ["max running", "50"], ["max rate", "10/1s"],

@@ -6,15 +6,6 @@ import pytest
 
 from cli_batch_rig import Submit
 from cli_rig import EXIT
-from gateway_rig import Service
-
-
-@pytest.fixture()
-def service():
-    made = Service()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 def test_members_of_a_single_job(service, tmp_path):

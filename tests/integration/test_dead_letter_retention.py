@@ -143,7 +143,7 @@ def test_what_was_not_told_of_for_long_enough_stays(make_monitor):
     monitor = make_monitor(keep_ended="1s")
     letter = bury(monitor)
     change(monitor, f"UPDATE letters SET archived_at = archived_at - {91 * DAY}",
-           "DROP TABLE warnings", "PRAGMA user_version = 2")
+           "DROP TABLE warnings", "ALTER TABLE letters DROP COLUMN replay_copy", "PRAGMA user_version = 2")
     until(lambda: lines(monitor, "will be deleted within 7 days"), 30, "told")
     await_a_pass(monitor)
     assert is_there(monitor, letter)

@@ -239,6 +239,17 @@ def test_calls_are_checked(monitor):
     assert monitor.request("POST", f"/dlq/{uuid.uuid4()}/requeue").status_code == 404
 
 
+def test_an_empty_mask_masks_nothing(monitor):
+    text = f"not json {uuid.uuid4()}"
+    monitor.publish("dead", "acme.high", text.encode(), pika.BasicProperties(
+        message_id=str(uuid.uuid4()), type="echo", content_type="application/json", delivery_mode=2))
+    letter = one_letter(monitor, q=text)
+    for mask, shown in ({}, True), ({"mask": ""}, True), ({"mask": "token"}, False):
+        one = monitor.request("GET", f"/dlq/{letter['id']}", params=mask).json()
+        (listed,) = monitor.letters(job=letter["job_id"], **mask)
+        assert (one["error"] is not None) == (listed["error"] is not None) == shown, mask
+
+
 def test_a_tenant_sees_only_its_own(monitor):
     properties = burial()
     monitor.publish("dead", "acme.high", b"{}", properties)
@@ -280,6 +291,8 @@ def test_replay_sends_a_new_run(monitor):
         (properties.message_id, "echo", "warren-dlx-monitor", 2)
     assert got.headers.pop("x-queued-at") > 1732250000000
     got.headers.pop("x-delivery-count", None)  # added by the broker
+    granted = monitor.primary.granted["acme", properties.message_id]
+    assert got.headers.pop("x-copy") in [grant["copy"] for grant in granted.values()]
     assert got.headers == {"x-run": 3, "x-max-retries": 7, "x-timeout-ms": 20000,
                            "x-submitted-at": 1732240000000, "x-key": "k"}
 

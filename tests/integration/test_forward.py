@@ -30,6 +30,9 @@ FORWARDED = [
     ("acme", "GET", f"/jobs/{ID}", STATUS, "tenant=acme"),
     ("acme", "GET", f"/jobs/{ID}?wait=2s", STATUS, "tenant=acme&wait=2s"),
     ("acme", "GET", f"/jobs/{ID}/attempts", STATUS, "tenant=acme"),
+    ("acme", "GET", f"/jobs/{ID}/events", STATUS, "tenant=acme"),
+    ("acme", "GET", f"/jobs/{ID}/payload", STATUS, "tenant=acme"),
+    ("acme", "GET", "/lookup?q=0190aaaa", STATUS, "tenant=acme&q=0190aaaa"),
     ("acme", "GET", "/stats", STATUS, "tenant=acme"),
     ("acme", "GET", "/dlq?reason=poison", DLX, "tenant=acme&reason=poison"),
     ("acme", "GET", "/dlq/groups", DLX, "tenant=acme"),
@@ -42,6 +45,10 @@ FORWARDED = [
     ("admin", "DELETE", "/tenants/acme", STATUS, "tenant=%2A"),
     ("admin", "POST", "/tenants/acme/keys", STATUS, "tenant=%2A"),
     ("admin", "DELETE", "/tenants/acme/keys/abcd1234", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/keys", STATUS, "tenant=%2A"),
+    ("admin", "GET", "/keys?tenant=acme", STATUS, "tenant=acme"),
+    ("admin", "POST", "/keys/abcd1234/rotate", STATUS, "tenant=%2A"),
+    ("admin", "DELETE", "/keys/abcd1234", STATUS, "tenant=%2A"),
 ]
 
 
@@ -97,6 +104,14 @@ def test_bad_wait(callers, wait):
     check_problem(callers["acme"].get(f"/api/v1/jobs/{ID}?wait={wait}"), 400, words="wait")
 
 
+@pytest.mark.parametrize("query", ["mask=a", "one=true", "one=", "wait=1s&one=x"])
+def test_internal_parameters(callers, services, query):
+    before = len(services[STATUS].asked)
+    for caller in callers.values():
+        check_problem(caller.get(f"/api/v1/jobs/{ID}?{query}"), 400, words="is not known here")
+    assert len(services[STATUS].asked) == before
+
+
 def test_answers_pass(callers, services):
     path = f"/internal/v1/jobs/{ID}"
     problem = {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such job",
@@ -127,6 +142,75 @@ def test_refused_token_is_no_answer_of_the_clients(callers, services):
     assert "WWW-Authenticate" not in answer.headers
 
 
+@pytest.fixture()
+def job(services):
+    """Makes the services know the job: its status; its letter, of that run; how a forget is answered."""
+    def known_as(status, letter=None, forget=(204, None)):
+        services[STATUS].answers[("GET", f"/internal/v1/jobs/{ID}")] = (
+            (200, {"id": ID, "tenant": "acme", "status": status, "run": 2}) if status else
+            (404, {"status": 404}))
+        services[STATUS].answers[("DELETE", f"/internal/v1/jobs/{ID}")] = forget
+        services[DLX].answers[("GET", "/internal/v1/dlq")] = (
+            200, {"letters": [{"id": ID, "run": letter}] if letter else []})
+        services[DLX].answers[("DELETE", f"/internal/v1/dlq/jobs/{ID}")] = (204, None)
+    yield known_as
+    for service in (services[STATUS], services[DLX]):
+        service.answers.clear()
+
+
+def calls_of(service, method):
+    return [(asked["path"], asked["query"]) for asked in service.asked if asked["method"] == method]
+
+
+@pytest.mark.parametrize("status,letter,forget,query,deletes", [
+    ("dead", 2, 204, "letter=archived&tenant=acme", True), ("dead", 1, 409, "tenant=acme", False),
+    ("dead", None, 409, "tenant=acme", False), ("completed", None, 204, "tenant=acme", True),
+    (None, None, 404, "tenant=acme", True), ("running", None, 503, "tenant=acme", False)])
+def test_the_primary_decides_on_a_forget(callers, services, job, status, letter, forget, query, deletes):
+    """Letters are deleted when it has forgotten the job, or knows none."""
+    job(status, letter, (forget, {"status": forget} if forget != 204 else None))
+    before = [len(calls_of(service, "DELETE")) for service in services]
+    assert callers["acme"].delete(f"/api/v1/jobs/{ID}").status_code == forget
+    assert calls_of(services[STATUS], "DELETE")[before[STATUS]:] == [(f"/internal/v1/jobs/{ID}", query)]
+    assert len(calls_of(services[DLX], "DELETE")) - before[DLX] == (1 if deletes else 0)
+    check_problem(callers["acme"].delete(f"/api/v1/jobs/{ID}?letter=archived"), 400)
+
+
+def test_an_unknown_job_is_forgotten_of_a_named_tenant(callers, services, job):
+    """Its letters may be those of several tenants."""
+    job(None, None, (404, {"status": 404}))
+    before = [len(calls_of(service, "DELETE")) for service in services]
+    for query in ("", "?tenant=*"):
+        refused = check_problem(callers["admin"].delete(f"/api/v1/jobs/{ID}{query}"), 409, words="?tenant=")
+        assert refused["type"] == "urn:warren:problem:tenant-needed"
+    assert [len(calls_of(service, "DELETE")) for service in services] == before
+    assert callers["admin"].delete(f"/api/v1/jobs/{ID}?tenant=acme").status_code == 404
+    assert calls_of(services[DLX], "DELETE")[before[DLX]:] == [(f"/internal/v1/dlq/jobs/{ID}", "tenant=acme")]
+
+
+def test_a_retry_has_no_members(callers, services, job):
+    job("dead", 2)
+    before = len(services[DLX].asked)
+    path = f"/api/v1/jobs/{ID}/retry"
+    check_problem(callers["acme"].post(path, json={"payload": 1}), 422)
+    check_problem(callers["acme"].post(path + "?priority=high"), 400)
+    check_problem(callers["acme"].post(path, data="x", headers={"Content-Type": "text/plain"}), 415)
+    assert len(services[DLX].asked) == before
+    assert callers["acme"].post(path, json={}).status_code == 200
+    assert services[DLX].asked[-1]["path"] == f"/internal/v1/dlq/{ID}/requeue"
+
+
+def test_no_answer_to_an_act(callers, services):
+    """It may have been begun; what only reads was not."""
+    path = f"/internal/v1/jobs/{ID}"
+    services[STATUS].answers.update({("POST", path + "/cancel"): (None, None), ("GET", path): (None, None)})
+    answer = callers["acme"].post(f"/api/v1/jobs/{ID}/cancel")
+    check_problem(answer, 503, words="status-store")
+    assert answer.json()["accepted"] == "unknown"
+    assert "accepted" not in callers["acme"].get(f"/api/v1/jobs/{ID}").json()
+    services[STATUS].answers.clear()
+
+
 def test_head(callers):
     answer = callers["acme"].head("/api/v1/stats")
     assert answer.status_code == 200 and answer.content == b""
@@ -150,4 +234,7 @@ def test_service_away(node, services, tmp_path):
     answer = caller.get(f"/api/v1/jobs/{uuid.uuid4()}")
     check_problem(answer, 503, words="status-store")
     assert int(answer.headers["Retry-After"]) >= 1
+    caller = Caller(gateway, control.key("lonely", ["operate"]))
+    until(lambda: caller.post(f"/api/v1/jobs/{ID}/cancel").status_code == 503, what="the key is known")
+    assert "accepted" not in caller.post(f"/api/v1/jobs/{ID}/cancel").json()
     assert gateway.stop() == 0

@@ -37,10 +37,6 @@ def hops(warren):
     return int(warren.consumer.metrics().sum("warren_hops_total"))
 
 
-def held(warren):
-    return int(warren.consumer.metrics()["warren_deliveries_held"])
-
-
 def await_all(warren, ids):
     """All of them run, once."""
     events = Events(warren)
@@ -123,7 +119,7 @@ def test_jobs_that_cannot_hop_are_held(unhandled, end):
     until(lambda: hops(unhandled) == WAITING, 30, "all are to hop")
     other = unhandled.api.submit("noop", priority="high")["id"]
     assert unhandled.api.wait(other)["status"] == "completed"
-    assert held(unhandled) == WAITING
+    assert unhandled.held() == WAITING
     if end == "kill":
         consumer.kill()
     if end == "stop":
@@ -164,7 +160,7 @@ def test_a_hop_without_a_queue_is_not_acked(unhandled, remove):
     ids = [unhandled.api.submit("echo.late", n)["id"] for n in range(WAITING)]
     until(lambda: hops(unhandled) == WAITING, 30, "all are to hop")
     until(lambda: unhandled.consumer.log().count('"result":"returned"') > WAITING, 30, "it tries again")
-    assert held(unhandled) == WAITING
+    assert unhandled.held() == WAITING
     unhandled.broker.topology(unhandled.vhost, "apply")
     until(lambda: hops(unhandled) > WAITING, 60, "they come back and hop again")
     unhandled.handle_late()

@@ -69,6 +69,7 @@ def test_a_file_that_the_client_has(port, given, status):
         answers.send(get(b"/app.js", b"If-None-Match: " + given.format(tag).encode(), method=method))
         got, headers, body = answers.read(head=method == b"HEAD" or status == 304)
         assert (got, headers["etag"], headers["cache-control"]) == (status, tag, "no-cache")
+        assert headers["x-frame-options"] == "DENY"
         if status == 304:
             assert body == b"" and "content-length" not in headers and "content-type" not in headers
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a job, once submitted over HTTP and once published by an independent AMQP client."""
-import json
 import signal
 import time
 
@@ -162,12 +161,8 @@ def gated(make_warren):
     whole.open_gate()
 
 
-def held(warren):
-    return warren.consumer.metrics()["warren_deliveries_held"]
-
-
 def wait_held(warren, count):
-    until(lambda: held(warren) == count, 30, f"{count} deliveries held")
+    until(lambda: warren.held() == count, 30, f"{count} deliveries held")
 
 
 def started_order(warren, ids):
@@ -222,7 +217,7 @@ def test_jobs_do_not_wait_behind_a_busy_consumer_while_another_is_idle(gated):
     gate = own.api.submit("gate")["id"]
     own.api.wait(gate, "running")
     behind = publish_many(60)
-    until(lambda: held(gated) > 1, 30, "some are taken; how many depends on how quick the jobs were")
+    until(lambda: gated.held() > 1, 30, "some are taken; how many depends on how quick the jobs were")
     gated.add_consumer()
 
     def left():
@@ -287,15 +282,6 @@ def test_what_went_back_too_often_is_kept(gated):
 
 def now_ms():
     return int(time.time() * 1000)
-
-
-def put_record(warren, record):
-    """Publishes a control record as the primary status-store would."""
-    with warren.pika("warren-provision") as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        channel.basic_publish("control", "", json.dumps(record), pika.BasicProperties(
-            user_id="warren-provision", delivery_mode=2, content_type="application/json"))
 
 
 def at_primary(warren, path):
@@ -410,21 +396,6 @@ def test_each_state_is_read(make_warren, kind):
     events.close()
     first, second = sorted(line["at"] for line in events.of(job["id"], "started"))
     assert before + 5000 <= first < second
-
-
-def test_a_paused_type_hops(gated):
-    put_record(gated, {"record": "pause", "key": "type:echo", "v": 1, "paused": True})
-    ids = []
-
-    def hops():
-        ids.append(gated.api.submit("echo", 1)["id"])
-        return gated.depth("delay.10s")
-
-    until(hops, 30, "a hop of a job of the paused type", every=0.2)
-    assert gated.api.run("noop")["status"] == "completed"
-    put_record(gated, {"record": "pause", "key": "type:echo", "v": 2, "paused": False})
-    for id in ids:
-        assert gated.api.wait(id)["status"] == "completed"
 
 
 def test_a_type_at_its_own_limit_does_not_block_others(make_warren):

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from harness.broker import ROOT
+from harness.pauses import park, resume
 from harness.status_rig import StatusStore, uuid7
 from harness.until import until
 
@@ -45,6 +46,10 @@ def test_every_metric_of_the_contract_is_shown(warren):
     assert warren.api.request("POST", "/jobs", json={"no": "job"}).status_code == 422
     hasty = warren.tenant("hasty", rate="1/1h", burst=1).api
     assert [hasty.request("POST", "/jobs", json={"type": "echo"}).status_code for _ in range(2)] == [202, 429]
+    ended = warren.api.run("echo")["id"]
+    assert warren.api.request("POST", f"/jobs/{ended}/cancel").status_code == 409
+    park(warren, 1)
+    resume(warren, "echo")
     missing = set()
 
     def complete():

@@ -95,12 +95,11 @@ def test_a_list_says_what_to_do_next(cli):
 
     assert told("dlq", "list", "--job", cli.job) == \
         f"next: warren dlq show {cli.letter}, warren dlq requeue {cli.letter}\n"
-    assert told("dlq", "list", "--job", "00000000-0000-7000-8000-000000000000") == ""
+    assert told("dlq", "list", "--job", "00000000-0000-7000-8000-000000000000") == "no such dead letters\n"
     newest = cli.json("list", "--limit", "1")["jobs"][0]["id"]
     assert told("list", "--limit", "1") == f"next: warren get {newest}\n"
     assert told("tenant", "list") == "next: warren tenant show acme, warren key list acme\n"
-    key = cli.json("key", "list", "acme")["keys"][0]["id"]
-    assert told("key", "list", "acme") == f"next: warren key rm acme {key}\n"
+    assert told("key", "list", "acme") == ""  # the first may be the only one: nothing leads to its end
     shown = cli("dlq", "show", cli.letter).stdout
     assert shown.endswith(f"\nnext: warren dlq requeue {cli.letter}\n")
 

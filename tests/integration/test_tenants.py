@@ -34,8 +34,8 @@ def test_a_tenant_is_made_whole(primary):
     made = create(primary, "whole", rate="20/1m", max_pending=50, weight=2)
     assert made["tenant"] == {
         "name": "whole", "rate": "20/1m", "burst": 20, "max_running": 5, "slots_version": 1,
-        "max_pending": 50, "weight": 2, "paused": False, "amqp_login": False,
-        "created_at": made["tenant"]["created_at"]}
+        "max_pending": 50, "weight": 2, "paused": False, "paused_at": None, "paused_by": None,
+        "amqp_login": False, "created_at": made["tenant"]["created_at"]}
     assert made["key"].startswith("wk_") and len(made["key"]) == 55
     queues = primary.broker.queues(primary.vhost)
     assert {f"jobs.whole.{lane}" for lane in LANES} <= set(queues)

@@ -181,7 +181,8 @@ def test_no_number_of_returns_loses_a_message(broker, own_vhost, queue):
 
 
 @pytest.mark.parametrize("login", ["warren-status-store", "warren-gateway", "warren-consumer",
-                                   "warren-dlx-monitor", "warren-provision", "tenant-acme"])
+                                   "warren-dlx-monitor", "warren-provision", "warren-operator",
+                                   "tenant-acme"])
 def test_check_finds_other_rights(broker, own_vhost, login):
     broker.topology(own_vhost, "tenant", "acme")
     if login == "tenant-acme":
@@ -199,13 +200,15 @@ COUNTED = {"warren-status-store": ["jobs.acme.high", "jobs.acme.long", "events",
            "warren-gateway": ["jobs.acme.high", "events", "control"],
            "warren-consumer": ["jobs.acme.high", "events", "control", "marks"],
            "warren-dlx-monitor": ["dead", "unroutable", "events", "control"],
-           "warren-provision": ["jobs.acme.high", "control", "events"]}
+           "warren-provision": ["jobs.acme.high", "control", "events", "parked.export"],
+           "warren-operator": ["events", "marks", "parked.export"]}
 
 
 @pytest.mark.parametrize("login", COUNTED)
 def test_a_login_may_look_at_what_it_looks_for(broker, vhost, login):
     """The rights that a passive declare needs depend on the broker's version."""
     broker.topology(vhost, "tenant", "acme")
+    broker.topology(vhost, "pause", "type:export")
     for queue in COUNTED[login]:
         with broker.pika(vhost, login) as connection:
             connection.channel().queue_declare(queue, passive=True)
@@ -288,9 +291,15 @@ def test_work_returns_what_no_queue_gets(broker, vhost, key):
     ("warren-dlx-monitor", "work", "acme.low"),
     ("warren-provision", "marks", ""),
     ("warren-provision", "work", "acme.low"),
+    ("warren-gateway", "marks", ""),
+    ("warren-gateway", "parked.export", "acme.low"),
+    ("warren-operator", "due", "acme.low"),
+    ("warren-operator", "control", ""),
+    ("warren-operator", "parked.export", "acme.low"),
 ])
 def test_a_login_is_refused_beyond_its_own(broker, vhost, login, exchange, key):
     broker.topology(vhost, "tenant", "acme")
+    broker.topology(vhost, "pause", "type:export")
     with pytest.raises(pika.exceptions.ChannelClosedByBroker) as refused:
         _publish(broker, vhost, login, exchange, key)
     assert refused.value.reply_code == 403
@@ -307,10 +316,44 @@ def test_a_login_is_refused_beyond_its_own(broker, vhost, login, exchange, key):
     ("warren-consumer", "dead", "acme.low"),
     ("warren-provision", "control", ""),
     ("warren-status-store", "sync", ""),
+    ("warren-consumer", "parked.export", "acme.low"),
+    ("warren-operator", "jobs.acme", "low"),
+    ("warren-operator", "delay.30s", "acme.low"),
+    ("warren-operator", "work", "acme.low"),
+    ("warren-operator", "events", ""),
+    ("warren-operator", "marks", ""),
 ])
 def test_a_login_may_what_it_needs(broker, vhost, login, exchange, key):
     broker.topology(vhost, "tenant", "acme")
+    broker.topology(vhost, "pause", "type:export")
     _publish(broker, vhost, login, exchange, key)
+
+
+@pytest.mark.parametrize("key, queue", [
+    ("type:export", "parked.export"),
+    ("type:acme/export", "parked-tenant.acme.export"),
+])
+def test_the_part_of_a_pause(broker, own_vhost, key, queue):
+    """The provisioning login declares it, a consumer fills it, the operator login empties it."""
+    found = broker.topology(own_vhost, "check", "acme", key).stdout
+    assert f"exchange {queue}: it is missing" in found and f"queue {queue}: it is missing" in found
+    broker.topology(own_vhost, "tenant", "acme")
+    for _ in range(2):
+        broker.topology(own_vhost, "pause", key, login="warren-provision")
+    assert broker.topology(own_vhost, "check", "acme", key).stdout == ""
+    until(lambda: broker.queues(own_vhost)[queue].get("policy") == POLICY, 30, "the policy")
+    _publish(broker, own_vhost, "warren-consumer", queue, "acme.low")
+    with broker.pika(own_vhost, "warren-operator") as connection:
+        channel = connection.channel()
+        returned = 0
+        for method, _, _ in channel.consume(queue, inactivity_timeout=30):
+            assert method is not None and method.routing_key == "acme.low"
+            if returned == 50:  # there is no delivery limit
+                channel.basic_ack(method.delivery_tag)
+                break
+            channel.basic_reject(method.delivery_tag, requeue=True)
+            returned += 1
+    assert broker.depth(own_vhost, queue) == 0
 
 
 def test_a_private_node_refuses_nonsense(tmp_path):

@@ -30,12 +30,12 @@ def publish_again(warren, id, type="echo", payload=None, **headers):
 
 def tell(warren, *lines):
     """Publishes events as a worker that does not exist here."""
-    with warren.pika() as connection:
+    with warren.pika("warren-consumer") as connection:
         channel = connection.channel()
         channel.confirm_delivery()
         channel.basic_publish("events", "", "\n".join(map(json.dumps, lines)).encode(),
                               pika.BasicProperties(content_type="application/x-ndjson",
-                                                   delivery_mode=2))
+                                                   delivery_mode=2, user_id="warren-consumer"))
 
 
 def started(id, worker, at, attempt=1):

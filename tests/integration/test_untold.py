@@ -7,7 +7,6 @@ import uuid
 import pika
 
 from harness.events import Events
-from harness.until import until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -40,8 +39,7 @@ def test_a_job_that_was_not_told_is_shown_by_its_start(warren):
     ended, = events.of(id, "completed")
     assert ended["type"] == "echo" and "priority" not in ended
 
-    until(lambda: warren.api.get(id)["status"] == "completed", 10, "the end is shown")
-    job = warren.api.get(id)
+    job = warren.api.wait(id, "completed")
     assert (job["type"], job["priority"], job["max_retries"]) == ("echo", "high", 5)
     assert (job["payload"], job["result"], job["run_at"]) == (None, {"n": 1}, None)
     assert job["trace_id"] == TRACE.split("-")[1]

@@ -64,7 +64,8 @@ static void print_finding(void *owner, const char *subject, const char *problem,
         printf("%s: %s; %s\n", subject, problem, remedy);
 }
 
-static int on_management(const char *command, const char *argument, struct err *e)
+static int on_management(const char *command, const char *argument, const char *pause,
+                         struct err *e)
 {
         const struct http_client_config config = {.base_url = getenv("TOPOLOGY_MANAGEMENT"),
                                                   .user = getenv("TOPOLOGY_LOGIN"),
@@ -78,16 +79,21 @@ static int on_management(const char *command, const char *argument, struct err *
                 return topology_apply_managed(management, getenv("TOPOLOGY_VHOST"), e);
         if (strcmp(command, "accounts") == 0)
                 return topology_put_accounts(management, getenv("TOPOLOGY_VHOST"), argument, e);
-        return topology_check(management, getenv("TOPOLOGY_VHOST"), NULL, tenants, print_finding,
+        const char *const pauses[] = {pause, NULL};
+        const struct topology_parts parts = {tenants, pauses};
+        return topology_check(management, getenv("TOPOLOGY_VHOST"), NULL, &parts, print_finding,
                               NULL, e);
 }
 
-static int run(const char *command, const char *argument, struct err *e)
+static int run(const char *command, const char *argument, const char *pause, struct err *e)
 {
-        if (strcmp(command, "apply") == 0)
-                return on_link(apply, argument, e) < 0 ? -1 : on_management(command, argument, e);
-        if (strcmp(command, "accounts") == 0 || strcmp(command, "check") == 0)
-                return on_management(command, argument, e);
+        if (strcmp(command, "apply") == 0 && on_link(apply, argument, e) < 0)
+                return -1;
+        if (strcmp(command, "apply") == 0 || strcmp(command, "accounts") == 0 ||
+            strcmp(command, "check") == 0)
+                return on_management(command, argument, pause, e);
+        if (strcmp(command, "pause") == 0)
+                return on_link(topology_apply_pause, argument, e);
         if (strcmp(command, "tenant") == 0)
                 return on_link(topology_apply_tenant, argument, e);
         if (strcmp(command, "delete-tenant") == 0)
@@ -99,13 +105,13 @@ int main(int argc, char **argv)
 {
         struct err e = {0};
         if (argc < 2) {
-                fputs("usage: topology_driver apply [EVENTS_MAX_BYTES] | check [TENANT]"
-                      " | accounts FOLDER | tenant NAME | delete-tenant NAME\n",
+                fputs("usage: topology_driver apply [EVENTS_MAX_BYTES] | check [TENANT [PAUSE]]"
+                      " | accounts FOLDER | tenant NAME | delete-tenant NAME | pause KEY\n",
                       stderr);
                 return 2;
         }
         log_open("topology-driver", LOG_LEVEL_WARN);
-        if (run(argv[1], argc > 2 ? argv[2] : NULL, &e) == 0)
+        if (run(argv[1], argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL, &e) == 0)
                 return 0;
         fprintf(stderr, "%s: %s\n", err_code_word(e.code), e.text);
         return 1;

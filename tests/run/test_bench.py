@@ -51,6 +51,16 @@ def outcome(bench, monkeypatch, tmp_path, *started):
         return end.code
 
 
+@pytest.mark.parametrize("p99, incoming, ends", [(9.9, 1900, True), (10.1, 2000, False), (9.9, 1899, False)])
+def test_lists_are_quick_while_jobs_come_in(bench, p99, incoming, ends):
+    figures = {"filters": {"no filter": {"p50_ms": 1, "p99_ms": p99}}, "incoming_per_s": incoming}
+    if ends:
+        bench.find.check(figures, 2000)
+    else:
+        with pytest.raises(SystemExit):
+            bench.find.check(figures, 2000)
+
+
 def test_form_of_the_ceiling(bench, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["run"])
     assert bench.arguments().ceiling == "packs"

@@ -538,6 +538,7 @@ def test_secrets_are_those_of_one_installation(up, other):
     assert min(map(len, [*mine.values(), *others.values()])) >= 20
 
 
+@pytest.mark.soak
 def test_a_demo_job_that_does_not_end_is_a_failure(other):
     """The test suspends the consumer as soon as it is there."""
     process, seen = other.begin("--detach"), []

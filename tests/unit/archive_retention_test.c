@@ -26,19 +26,19 @@ static int64_t replay(struct archive *a, const struct letter *l, msec at)
 {
         const struct replay_edit none = {.priority = -1};
         struct err e = {0};
-        int64_t run;
+        struct replay_run run = {0};
 
         assert_int_equal(archive_begin_replay(a, l->id, &none, &run, &e), 0);
         if (at != 0)
                 assert_int_equal(archive_end_replay(a, l->id, at, &e), 0);
-        return run;
+        return run.run;
 }
 
 static bool is_there(struct archive *a, const struct letter *l)
 {
         AUTO_BUFFER out = {0};
 
-        return letters_get(a, l->id, NULL, &out, NULL) == 0;
+        return letters_get(a, &(struct letter_asked){.id = l->id, .tenant = NULL}, &out, NULL) == 0;
 }
 
 static int64_t number(const struct place *p, const char *sql)
@@ -143,7 +143,8 @@ static void usage_counts_edits(void **state)
         struct place *p = *state;
         struct letter l;
         struct err e = {0};
-        int64_t run, before;
+        struct replay_run run = {0};
+        int64_t before;
 
         bury(p->archive, ID, "acme.high", "t", "{}", &l);
         before = usage(p);
@@ -222,6 +223,7 @@ static void an_old_file_shrinks_too(void **state)
         assert_int_equal(db_exec(old,
                                  "DROP TABLE usage; DROP TRIGGER contents_put;"
                                  "DROP TRIGGER contents_edited; DROP TRIGGER contents_gone;"
+                                 "ALTER TABLE letters DROP COLUMN replay_copy;"
                                  "PRAGMA user_version = 2; PRAGMA auto_vacuum = NONE; VACUUM;",
                                  &e),
                          0);

@@ -182,7 +182,9 @@ static void a_letter_is_shown_as_it_came(void **state)
         struct letter l;
 
         bury(p->archive, ID, "acme.high", "t", "{ \"a\":1.10 }", &l);
-        assert_int_equal(letters_get(p->archive, l.id, NULL, &out, &e), 0);
+        assert_int_equal(letters_get(p->archive, &(struct letter_asked){.id = l.id, .tenant = NULL},
+                                     &out, &e),
+                         0);
         assert_non_null(
                 strstr(out.data, "\"payload\":{ \"a\":1.10 }")); /* the number is not reprinted */
         json_t *json = read_json(0, &out);
@@ -192,12 +194,18 @@ static void a_letter_is_shown_as_it_came(void **state)
         json_decref(json);
 
         bury(p->archive, ID, "acme.high", "t", "\xff", &l);
-        json = read_json(letters_get(p->archive, l.id, "acme", &out, &e), &out);
+        json = read_json(letters_get(p->archive,
+                                     &(struct letter_asked){.id = l.id, .tenant = "acme"}, &out,
+                                     &e),
+                         &out);
         assert_true(json_is_null(json_object_get(json, "payload")));
         assert_string_equal(json_string_value(json_object_get(json, "payload_base64")), "/w==");
         json_decref(json);
 
-        assert_int_equal(letters_get(p->archive, l.id, "beta", &out, &e), -1);
+        assert_int_equal(letters_get(p->archive,
+                                     &(struct letter_asked){.id = l.id, .tenant = "beta"}, &out,
+                                     &e),
+                         -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
 }
 
@@ -230,7 +238,8 @@ static void unroutable_letters_are_announced(void **state)
 /* Stored letters survive, and fields that the old version did not have can be set. */
 static void an_archive_of_each_version_is_read(void **state)
 {
-        static const char *const names[] = {"archive-1", "archive-2", "archive-2-retention"};
+        static const char *const names[] = {"archive-1", "archive-2", "archive-2-retention",
+                                            "archive-3"};
         const struct replay_edit edit = {.priority = -1, .sets_run_at = true, .run_at = NOW};
         struct place *p = *state;
         AUTO_FREE char *schema = stored_db_schema(p->path);
@@ -239,13 +248,17 @@ static void an_archive_of_each_version_is_read(void **state)
                 AUTO_BUFFER out = {0};
                 struct letter l;
                 struct err e = {0};
-                int64_t run;
+                struct replay_run run = {0};
                 stored_db_make(p->copy, names[i]);
                 for (int turn = 0; turn < 2; turn++) {
                         AUTO(archive) copy = archive_open(p->copy, &e);
                         if (copy == NULL)
                                 fail_msg("%s: %s", names[i], e.text);
-                        assert_int_equal(letters_get(copy, ID, "acme", &out, &e), 0);
+                        assert_int_equal(
+                                letters_get(copy,
+                                            &(struct letter_asked){.id = ID, .tenant = "acme"},
+                                            &out, &e),
+                                0);
                         bury(copy, ID, "acme.high", "t", "{}", &l);
                         assert_int_equal(archive_begin_replay(copy, l.id, &edit, &run, &e), 0);
                 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "status-store/claim_rules.h"
+#include "status-store/registry/claim_rules.h"
 
 #define NOW ((msec)1800000000000)
 

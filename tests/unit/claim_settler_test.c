@@ -6,9 +6,9 @@
 
 #include <pthread.h>
 
-#include "status-store/claim_settler.h"
-#include "status-store/registry_claims.h"
-#include "status-store/registry_rows.h"
+#include "status-store/provisioning/claim_settler.h"
+#include "status-store/registry/registry_claims.h"
+#include "status-store/registry/registry_rows.h"
 #include "tests/unit/writer_rig.h"
 
 #define DEADLINE (clock_mono() + 20 * MSEC_SECOND)

@@ -7,8 +7,8 @@
 
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/registry_claims.h"
-#include "status-store/registry_rows.h"
+#include "status-store/registry/registry_claims.h"
+#include "status-store/registry/registry_rows.h"
 
 #define NOW ((msec)1800000000000)
 #define LEASE ((msec)(30 * MSEC_SECOND))

@@ -88,6 +88,26 @@ static void test_time_parse(void **state)
         }
 }
 
+static void test_a_bound_is_never_0(void **state)
+{
+        static const struct {
+                const char *text;
+                msec want;
+        } table[] = {
+                {"0001-01-01T00:00:00Z", 1},
+                {"1970-01-01T00:00:00Z", 1},
+                {"1970-01-01T00:00:00.002Z", 2},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct err e = {0};
+                msec at = 0;
+                assert_int_equal(time_parse_bound(table[i].text, &at, &e), 0);
+                assert_int_equal(at, table[i].want);
+        }
+}
+
 static void test_time_round_trip(void **state)
 {
         char out[TIME_TEXT_SIZE];
@@ -213,9 +233,13 @@ static void test_duration_round_trip(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_clocks_move),         cmocka_unit_test(test_time_format),
-                cmocka_unit_test(test_time_parse),          cmocka_unit_test(test_time_round_trip),
-                cmocka_unit_test(test_duration_parse),      cmocka_unit_test(test_duration_format),
+                cmocka_unit_test(test_clocks_move),
+                cmocka_unit_test(test_time_format),
+                cmocka_unit_test(test_a_bound_is_never_0),
+                cmocka_unit_test(test_time_parse),
+                cmocka_unit_test(test_time_round_trip),
+                cmocka_unit_test(test_duration_parse),
+                cmocka_unit_test(test_duration_format),
                 cmocka_unit_test(test_duration_round_trip),
         };
 

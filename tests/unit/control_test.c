@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/own.h"
+#include "common/clients/catch_up.h"
 #include "common/clients/control.h"
 #include "tests/unit/unit.h"
 
@@ -251,12 +253,69 @@ static void the_highest_version_wins(void **state)
         assert_heard(&h, "key abcdefgh of acme revoked; ");
         assert_true(control_key(c, "abcdefgh", &k) && k.revoked);
         assert_false(control_key(c, "abcdefgi", &k));
-        assert_false(control_type_is_paused(c, "send_email"));
+        assert_int_equal(control_pause(c, "acme", "send_email", NULL), PAUSE_NONE);
         deliver(PROVISION, PAUSE("1", "true"));
-        assert_true(control_type_is_paused(c, "send_email"));
+        assert_int_equal(control_pause(c, "acme", "send_email", NULL), PAUSE_TYPE);
         deliver(PROVISION, PAUSE("2", "false"));
-        assert_false(control_type_is_paused(c, "send_email"));
+        assert_int_equal(control_pause(c, "acme", "send_email", NULL), PAUSE_NONE);
         assert_heard(&h, "type:send_email paused; type:send_email runs; ");
+        end(c, &loop, &h);
+}
+
+static void a_pause_of_a_tenants_type_comes_first(void **state)
+{
+        (void)state;
+        struct heard h = {0};
+        uv_loop_t loop;
+        struct control *c = start(&loop, &h);
+        struct pause_record p;
+        come_up(&loop);
+        deliver(PROVISION, PAUSE("1", "true"));
+        deliver(PROVISION, "{\"record\":\"pause\",\"key\":\"type:acme/send_email\",\"v\":1,"
+                           "\"paused\":true,\"paused_at\":1700,\"by\":\"key k1x2y3z4\"}");
+        assert_int_equal(control_pause(c, "acme", "send_email", &p), PAUSE_TENANT_TYPE);
+        assert_string_equal(p.key, "type:acme/send_email");
+        assert_int_equal(p.paused_at, 1700);
+        assert_string_equal(p.by, "key k1x2y3z4");
+        assert_int_equal(control_pause(c, "beta", "send_email", &p), PAUSE_TYPE);
+        assert_string_equal(p.key, "type:send_email");
+        assert_int_equal(control_pause(c, "acme", "export", &p), PAUSE_NONE);
+        end(c, &loop, &h);
+}
+
+static void the_longest_key_of_a_pause_is_kept_whole(void **state)
+{
+        (void)state;
+        static const char tenant[] = "acme-of-the-longest-name-allowed";
+        static const char type[] =
+                "send_email_with_the_longest_name.that-is-allowed-for-a-job-type1";
+        struct heard h = {0};
+        uv_loop_t loop;
+        struct control *c = start(&loop, &h);
+        AUTO_FREE char *text = xasprintf("{\"record\":\"pause\",\"key\":\"type:%s/%s\",\"v\":1,"
+                                         "\"paused\":true}",
+                                         tenant, type);
+        assert_int_equal(strlen(tenant), TENANT_SIZE - 1);
+        assert_int_equal(strlen(type), JOB_TYPE_SIZE - 1);
+        come_up(&loop);
+        deliver(PROVISION, text);
+        assert_int_equal(control_pause(c, tenant, type, NULL), PAUSE_TENANT_TYPE);
+        end(c, &loop, &h);
+}
+
+static void limits_of_a_type_are_known(void **state)
+{
+        (void)state;
+        struct heard h = {0};
+        uv_loop_t loop;
+        struct control *c = start(&loop, &h);
+        struct type_record t;
+        come_up(&loop);
+        assert_false(control_type(c, "export", &t));
+        deliver(PROVISION, "{\"record\":\"type\",\"key\":\"export\",\"v\":1,\"max_running\":4,"
+                           "\"slots_version\":2,\"max_rate\":null,\"rate_version\":0}");
+        assert_true(control_type(c, "export", &t));
+        assert_int_equal(t.max_running, 4);
         end(c, &loop, &h);
 }
 
@@ -305,12 +364,76 @@ static void walks_tenants_that_are_there(void **state)
         end(c, &loop, &h);
 }
 
+static void hear_message(void *owner, const struct message *m)
+{
+        struct heard *h = owner;
+        buffer_add(&h->text, m->body.data, m->body.length);
+        buffer_add_text(&h->text, "; ");
+}
+
+static void hear_lost(void *owner)
+{
+        struct heard *h = owner;
+        buffer_add_text(&h->text, "lost; ");
+}
+
+static void publish_marker(uv_loop_t *loop)
+{
+        int before = fake.published;
+        while (fake.published == before)
+                uv_run(loop, UV_RUN_ONCE);
+}
+
+static void it_catches_up_again_without_a_new_connection(void **state)
+{
+        (void)state;
+        static const struct catch_up_events on = {
+                .message = hear_message, .caught_up = on_ready, .lost = hear_lost};
+        const struct link_config link = {.name = "test"};
+        const struct catch_up_config config = {
+                .link = &link, .stream = "control", .prefetch = 1, .every_connection = true};
+        struct heard h = {0};
+        uv_loop_t loop;
+        struct err e = {0};
+        memset(&fake, 0, sizeof(fake));
+        assert_int_equal(uv_loop_init(&loop), 0);
+        struct catch_up *c = catch_up_create(&config, &on, &h, &loop, &e);
+        assert_non_null(c);
+        publish_marker(&loop);
+        AUTO_FREE char *first = xstrdup(fake.marker_body);
+        deliver("warren-consumer", first);
+        assert_heard(&h, "ready; ");
+        catch_up_again(c);
+        publish_marker(&loop);
+        assert_string_not_equal(first, fake.marker_body);
+        deliver("warren-operator", "one");
+        deliver("warren-consumer", fake.marker_body);
+        assert_heard(&h, "one; ready; ");
+        /* It waits for the same marker when the connection is lost meanwhile. */
+        catch_up_again(c);
+        publish_marker(&loop);
+        fake.reader->on.down(fake.reader->owner, &e);
+        deliver("warren-operator", "one");
+        deliver("warren-consumer", fake.marker_body);
+        assert_heard(&h, "one; ready; ");
+        catch_up_destroy(&c);
+        assert_int_equal(fake.links, 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        buffer_fini(&h.text);
+        free(fake.marker_body);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tells_each_record_once_then_ready),
                 cmocka_unit_test(another_readers_marker_does_not_count),
                 cmocka_unit_test(the_highest_version_wins),
+                cmocka_unit_test(a_pause_of_a_tenants_type_comes_first),
+                cmocka_unit_test(the_longest_key_of_a_pause_is_kept_whole),
+                cmocka_unit_test(limits_of_a_type_are_known),
+                cmocka_unit_test(it_catches_up_again_without_a_new_connection),
                 cmocka_unit_test(only_the_provisioning_login_is_believed),
                 cmocka_unit_test(walks_tenants_that_are_there),
         };

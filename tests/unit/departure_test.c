@@ -98,6 +98,16 @@ static const struct end_case {
          .want = DEPART_COMPLETE},
         {.end = {.outcome = OUTCOME_DONE}, .stopped_for = STOP_LINK_LOST, .number = 1,
          .want = DEPART_COMPLETE},
+        {.end = {.outcome = OUTCOME_STOPPED}, .stopped_for = STOP_CANCELLED, .number = 1,
+         .want = DEPART_CANCEL},
+        {.end = {.outcome = OUTCOME_RETRY, .error_kind = ERROR_KIND_ERROR, .error = {"no", 2}},
+         .stopped_for = STOP_CANCELLED, .number = 1,
+         .want = DEPART_CANCEL},
+        {.end = {.outcome = OUTCOME_PERMANENT, .error_kind = ERROR_KIND_ERROR, .error = {"no", 2}},
+         .stopped_for = STOP_CANCELLED, .number = 3,
+         .want = DEPART_CANCEL},
+        {.end = {.outcome = OUTCOME_DONE}, .stopped_for = STOP_CANCELLED, .number = 1,
+         .want = DEPART_COMPLETE},
 };
 /* clang-format on */
 
@@ -127,7 +137,7 @@ static void ends_become_messages(void **state)
                 a->stopped_for = c->stopped_for;
                 departure_decide(a, &c->end, 0.5, NOW);
                 assert_int_equal(a->departure, c->want);
-                if (c->want != DEPART_COMPLETE && c->want != DEPART_GIVE_BACK) {
+                if (c->want == DEPART_RETRY || c->want == DEPART_BURY) {
                         departure_encode(a, false, NOW, out);
                         assert_message(&out->message, c);
                 }
@@ -177,6 +187,23 @@ static void the_way_on_keeps_the_attempt(void **state)
         departure_encode(a, false, NOW, out);
         assert_int_equal(message_header_int(m, "x-run-at", 0), NOW + 900);
         a->job.run_at = NOW;
+
+        a->job.copy = 7;
+        a->job.moved = MOVED_BY_ACT;
+        departure_park(a, PAUSE_TENANT_TYPE);
+        departure_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "parked-tenant.acme.report"));
+        assert_true(text_is(m->routing_key, "acme.high"));
+        assert_true(m->mandatory);
+        assert_null(message_header(m, "x-hop"));
+        assert_int_equal(message_header_int(m, "x-attempt", 0), 1);
+        assert_int_equal(message_header_int(m, "x-copy", 0), 7);
+        assert_int_equal(message_header_int(m, "x-moved", 0), 1);
+        assert_int_equal(message_header_int(m, "x-queued-at", 0), NOW);
+        assert_int_equal(message_header_int(m, "x-again", 0), 1);
+        departure_park(a, PAUSE_TYPE);
+        departure_encode(a, false, NOW, out);
+        assert_true(text_is(m->exchange, "parked.report"));
 
         departure_move_to_long(a);
         departure_encode(a, false, NOW, out);

@@ -9,6 +9,9 @@
 
 #define ANSWER(word) "{\"deliveries\":[{\"state\":\"" word "\"}],\"lag_ms\":4000}"
 enum { LAG = 4000 };
+#define OF_REPLICA(word) \
+        "{\"deliveries\":[{\"state\":\"" word "\"}],\"lag_ms\":4000,\"primary\":false}"
+#define KEEP (2 * MSEC_DAY)
 
 /* What a store answers; body: of a 200. */
 struct reply {
@@ -25,6 +28,7 @@ static struct {
         msec now;
         struct reply replies[2];
         enum duplicate_state answer; /* the last */
+        msec submitted_at;
 } f;
 
 msec __wrap_clock_mono(void);
@@ -71,11 +75,17 @@ static int prepare(void **state)
 {
         static const struct stores stores = {.count = COUNT(f.replies)};
         const struct duplicate_check_config config = {
-                .stores = &stores, .app_id = "test", .loop = &f.loop, .answered = on_answered};
+                .stores = &stores,
+                .app_id = "test",
+                .marks_keep = KEEP,
+                .loop = &f.loop,
+                .answered = on_answered,
+        };
 
         (void)state;
         uv_loop_init(&f.loop);
         f.now = MSEC_HOUR;
+        f.submitted_at = clock_wall();
         f.check = duplicate_check_create(&config);
         return 0;
 }
@@ -90,7 +100,8 @@ static int clean(void **state)
 
 static enum duplicate_state ask(struct reply first, struct reply second)
 {
-        struct attempt a = {.key = {.tenant = "acme", .run = 1, .number = 1}};
+        struct attempt a = {.key = {.tenant = "acme", .run = 1, .number = 1},
+                            .job = {.submitted_at = f.submitted_at}};
 
         f.replies[0] = first;
         f.replies[1] = second;
@@ -168,6 +179,59 @@ static void each_that_cannot_be_answered_prolongs_a_pause(void **state)
         assert_int_equal(duplicate_check_last(f.check), DUPLICATE_BEHIND);
 }
 
+/* Of an old job a replica may have deleted all that it knew. */
+static void who_may_not_know_an_old_job(void **state)
+{
+        static const struct reply replica = {0, OF_REPLICA("unknown")},
+                                  knows = {0, OF_REPLICA("closed")},
+                                  primary = {0, ANSWER("unknown")}, ended = {0, ANSWER("closed")};
+        static const struct {
+                struct reply first, second;
+                bool old;
+                enum duplicate_state want, last;
+        } rows[] = {
+                {replica, away, false, DUPLICATE_UNKNOWN, DUPLICATE_UNKNOWN},
+                {replica, away, true, DUPLICATE_BEHIND, DUPLICATE_UNKNOWN},
+                {replica, replica, true, DUPLICATE_BEHIND, DUPLICATE_UNKNOWN},
+                {replica, primary, true, DUPLICATE_UNKNOWN, DUPLICATE_UNKNOWN},
+                {replica, ended, true, DUPLICATE_CLOSED, DUPLICATE_UNKNOWN},
+                {replica, ended, false, DUPLICATE_UNKNOWN, DUPLICATE_UNKNOWN},
+                {knows, ended, true, DUPLICATE_CLOSED, DUPLICATE_UNKNOWN},
+                {behind, replica, true, DUPLICATE_BEHIND, DUPLICATE_UNKNOWN},
+        };
+
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                if (rows[i].old)
+                        f.submitted_at -= KEEP;
+                assert_int_equal(ask(rows[i].first, rows[i].second), rows[i].want);
+                assert_int_equal(duplicate_check_last(f.check), rows[i].last);
+                clean(state);
+                prepare(state);
+        }
+}
+
+static void each_question_is_settled_by_the_first_who_can(void **state)
+{
+        struct duplicate_answer answers[] = {{.state = DUPLICATE_BEHIND},
+                                             {.state = DUPLICATE_BEHIND}};
+        struct duplicate_answer replica[] = {{.state = DUPLICATE_UNKNOWN},
+                                             {.state = DUPLICATE_BURIED}};
+        struct duplicate_answer primary[] = {{.state = DUPLICATE_CLOSED},
+                                             {.state = DUPLICATE_BURIED}};
+        static const bool needed[] = {true, true};
+
+        (void)state;
+        buffer_add_text(&replica[1].error, "boom");
+        buffer_add_text(&primary[1].error, "boom");
+        assert_false(duplicate_check_merge(answers, replica, needed, 2, false));
+        assert_int_equal(answers[0].state, DUPLICATE_BEHIND);
+        assert_int_equal(answers[1].state, DUPLICATE_BURIED);
+        assert_true(duplicate_check_merge(answers, primary, needed, 2, true));
+        assert_int_equal(answers[0].state, DUPLICATE_CLOSED);
+        assert_int_equal(answers[1].error.length, 4);
+        buffer_fini(&answers[1].error);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -175,6 +239,8 @@ int main(void)
                 TEST(which_answers_start_a_pause),
                 TEST(a_pause_ends_with_its_time),
                 TEST(a_pause_is_as_long_as_the_lag),
+                TEST(who_may_not_know_an_old_job),
+                TEST(each_question_is_settled_by_the_first_who_can),
                 TEST(a_pause_ends_with_an_answer),
                 TEST(each_that_cannot_be_answered_prolongs_a_pause),
 #undef TEST

@@ -19,29 +19,66 @@ static void suspects(void **state)
 {
         static const struct {
                 struct job job;
-                bool redelivered, reconnected, want;
+                struct duplicate_view view;
+                bool want, want_stale;
         } rows[] = {
                 {.job = {.queued_at = NOW - 1000}},
                 {.job = {.queued_at = NOW + 1000}},
-                {.job = {.queued_at = NOW - 1000}, .redelivered = true, .want = true},
+                {.job = {.queued_at = NOW - 1000}, .view = {.redelivered = true}, .want = true},
                 {.job = {.queued_at = NOW - 1000, .again = true}, .want = true},
+                {.job = {.queued_at = NOW - 1000, .copy = 1}, .want = true},
                 {.job = {.queued_at = NOW - 1000, .attempt = 1}},
-                {.job = {.queued_at = NOW - 1000}, .reconnected = true},
-                {.job = {.queued_at = NOW - 1000, .attempt = 1}, .reconnected = true, .want = true},
+                {.job = {.queued_at = NOW - 1000}, .view = {.reconnected = true}},
+                {.job = {.queued_at = NOW - 1000, .attempt = 1},
+                 .view = {.reconnected = true},
+                 .want = true},
                 {.job = {.queued_at = NOW - MSEC_DAY}},
-                {.job = {.queued_at = NOW - MSEC_DAY - 1}, .want = true},
+                {.job = {.queued_at = NOW - MSEC_DAY - 1}, .want = true, .want_stale = true},
+                {.job = {.queued_at = NOW - 2001},
+                 .view = {.marks_keep = 4000},
+                 .want = true,
+                 .want_stale = true},
+                {.job = {.queued_at = NOW - 2000}, .view = {.marks_keep = 4000}},
+                {.job = {.queued_at = NOW - 1000},
+                 .view = {.unmarked = true},
+                 .want = true,
+                 .want_stale = true},
                 {.job = {.queued_at = NOW - 1000, .submitted_at = NOW - 3 * (msec)MSEC_DAY}},
                 {.job = {.submitted_at = NOW - 1000}},
-                {.job = {.submitted_at = NOW - 3 * (msec)MSEC_DAY}, .want = true},
-                {.job = {.queued_at = 0}, .want = true},
+                {.job = {.submitted_at = NOW - 3 * (msec)MSEC_DAY},
+                 .want = true,
+                 .want_stale = true},
+                {.job = {.queued_at = 0}, .want = true, .want_stale = true},
                 {.job = {.submitted_at = NOW + MSEC_DAY}},
-                {.job = {.submitted_at = NOW + MSEC_DAY + 1}, .want = true},
+                {.job = {.submitted_at = NOW + MSEC_DAY + 1}, .want = true, .want_stale = true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct duplicate_view view = rows[i].view;
+                if (view.marks_keep == 0)
+                        view.marks_keep = 2 * MSEC_DAY;
+                if (duplicate_is_possible(&rows[i].job, &view, NOW) != rows[i].want ||
+                    duplicate_is_stale(&rows[i].job, &view, NOW) != rows[i].want_stale)
+                        fail_msg("row %zu", i);
+        }
+}
+
+/* By its submission: a hop makes the message young, and not the job. */
+static void of_old_jobs_only_the_primary_knows_all(void **state)
+{
+        static const struct {
+                struct job job;
+                bool want;
+        } rows[] = {
+                {{.submitted_at = NOW - MSEC_DAY, .queued_at = NOW}, false},
+                {{.submitted_at = NOW - MSEC_DAY - 1, .queued_at = NOW}, true},
+                {{.queued_at = NOW}, true},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_is_possible(&rows[i].job, rows[i].redelivered,
-                                                       rows[i].reconnected, NOW),
+                assert_int_equal(duplicate_needs_primary(&rows[i].job, 2 * MSEC_DAY, NOW),
                                  rows[i].want);
 }
 
@@ -58,6 +95,7 @@ static void which_may_have_copies(void **state)
                 {{.run = 1, .key = "k", .again = true}, true, false, true},
                 {{.run = 1, .attempt = 1, .key = "k"}, false, false, false},
                 {{.run = 2, .key = "k"}, false, false, false},
+                {{.run = 2, .attempt = 3, .copy = 1}, true, false, true},
         };
 
         (void)state;
@@ -101,7 +139,8 @@ static void verdicts(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(duplicate_judge(&rows[i].answer, ME, true), rows[i].want);
+                assert_int_equal(duplicate_judge(&rows[i].answer, ME, DOUBT_POSSIBLE),
+                                 rows[i].want);
 }
 
 /* Nothing but its key says that it may be a duplicate. */
@@ -119,7 +158,47 @@ static void for_its_key_alone_it_waits_for_no_store(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 const struct duplicate_answer a = {.state = rows[i].state};
-                assert_int_equal(duplicate_judge(&a, ME, false), rows[i].want);
+                assert_int_equal(duplicate_judge(&a, ME, DOUBT_KEY), rows[i].want);
+        }
+}
+
+static void what_may_be_over_waits_for_a_store(void **state)
+{
+        static const struct {
+                enum duplicate_state state;
+                enum duplicate_step want;
+        } rows[] = {
+                {DUPLICATE_SILENT, DUPLICATE_POSTPONE}, {DUPLICATE_BEHIND, DUPLICATE_POSTPONE},
+                {DUPLICATE_UNKNOWN, DUPLICATE_RUN},     {DUPLICATE_OPEN, DUPLICATE_RUN},
+                {DUPLICATE_CLOSED, DUPLICATE_DROP},     {DUPLICATE_RETRYING, DUPLICATE_WAIT},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct duplicate_answer a = {.state = rows[i].state};
+                assert_int_equal(duplicate_judge(&a, ME, DOUBT_OLD), rows[i].want);
+        }
+}
+
+static void what_may_be_over(void **state)
+{
+        static const struct {
+                struct job job;
+                bool want;
+        } rows[] = {
+                {{.queued_at = NOW - MSEC_DAY, .submitted_at = NOW - 3 * (msec)MSEC_DAY}, false},
+                {{.queued_at = NOW - MSEC_DAY - 1, .submitted_at = NOW}, true},
+                {{.queued_at = 0, .submitted_at = 0}, false}, /* from outside, without a time */
+                {{.queued_at = NOW, .submitted_at = 0, .again = true}, false},
+                /* It was sent away when no store answered, and is back. */
+                {{.queued_at = NOW, .submitted_at = NOW - MSEC_DAY - 1, .again = true}, true},
+                {{.queued_at = NOW, .submitted_at = NOW - MSEC_DAY, .again = true}, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                if (duplicate_outlives_marks(&rows[i].job, 2 * MSEC_DAY, NOW) != rows[i].want)
+                        fail_msg("row %zu", i);
         }
 }
 
@@ -143,9 +222,10 @@ static void a_lag_is_read(void **state)
         const char *text = "{\"deliveries\":[{\"state\":\"behind\"}],\"lag_ms\":7000}";
         struct duplicate_answer a;
         struct err e = {0};
+        bool primary;
 
         (void)state;
-        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &primary, &e), 0);
         assert_int_equal(a.state, DUPLICATE_BEHIND);
         assert_int_equal(a.lag, 7000);
         buffer_fini(&a.error);
@@ -183,8 +263,9 @@ static void answers_are_read(void **state)
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct duplicate_answer answers[2];
                 struct err e = {0};
+                bool primary;
                 int got = duplicate_check_parse(bytes_of_text(rows[i].text), answers, rows[i].count,
-                                                &e);
+                                                &primary, &e);
                 assert_int_equal(got, rows[i].want ? 0 : -1);
                 assert_int_equal(err_is_set(&e), !rows[i].want);
                 for (size_t at = 0; at < rows[i].count; at++)
@@ -198,9 +279,10 @@ static void an_answer_is_whole(void **state)
                            "\"worker_alive\":true,\"starts\":3}]}";
         struct duplicate_answer a;
         struct err e = {0};
+        bool primary;
 
         (void)state;
-        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &primary, &e), 0);
         assert_int_equal(a.state, DUPLICATE_RUNNING);
         assert_string_equal(a.worker, "b/2");
         assert_true(a.worker_alive);
@@ -216,9 +298,10 @@ static void a_burial_is_told_whole(void **state)
                            "\"error_kind\":\"timeout\",\"error\":\"a\\u0000b\"}]}";
         struct duplicate_answer a;
         struct err e = {0};
+        bool primary;
 
         (void)state;
-        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &e), 0);
+        assert_int_equal(duplicate_check_parse(bytes_of_text(text), &a, 1, &primary, &e), 0);
         assert_int_equal(a.state, DUPLICATE_BURIED);
         assert_int_equal(a.reason, REASON_PERMANENT);
         assert_int_equal(a.error_kind, ERROR_KIND_TIMEOUT);
@@ -275,9 +358,12 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(suspects),
+                cmocka_unit_test(of_old_jobs_only_the_primary_knows_all),
                 cmocka_unit_test(which_may_have_copies),
                 cmocka_unit_test(verdicts),
                 cmocka_unit_test(for_its_key_alone_it_waits_for_no_store),
+                cmocka_unit_test(what_may_be_over_waits_for_a_store),
+                cmocka_unit_test(what_may_be_over),
                 cmocka_unit_test(hops_grow_with_the_lag),
                 cmocka_unit_test(a_lag_is_read),
                 cmocka_unit_test(answers_are_read),

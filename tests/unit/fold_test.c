@@ -52,6 +52,7 @@ static void draw_job(uint64_t *seed, struct event *e)
         j->run_at = below(seed, 1000);
         j->expires_at = below(seed, 2) * 1500;
         j->hop = below(seed, 3) == 0;
+        j->moved = below(seed, MOVED_GIVEN_BACK + 1);
         j->submitted_at = below(seed, 3) * 999;
         j->error_kind = (enum error_kind)below(seed, ERROR_KIND_HTTP + 1);
         j->error = any_word(seed);
@@ -111,6 +112,8 @@ static struct event draw_event(uint64_t *seed)
         e.result = any_word(seed);
         e.message = any_word(seed);
         e.reason = (enum reason)below(seed, REASON_EXPIRED + 1);
+        e.running = below(seed, 2) == 0;
+        e.by = any_word(seed);
         e.redelivered = below(seed, 2) == 0;
         e.progress = below(seed, 5) / 4.0;
         e.ms = below(seed, 100);

@@ -107,8 +107,9 @@ static void submissions_make_the_round_trip(void **state)
 
 static void each_later_message_says_when_it_expires(void **state)
 {
-        static const enum job_station stations[] = {STATION_FIRST_HOP, STATION_HOP, STATION_RETRY,
-                                                    STATION_BURIAL, STATION_LANE_MOVE};
+        static const enum job_station stations[] = {STATION_FIRST_HOP, STATION_HOP,
+                                                    STATION_RETRY,     STATION_BURIAL,
+                                                    STATION_LANE_MOVE, STATION_MOVE};
         struct job job = whole_job();
         struct job_message m;
 
@@ -116,6 +117,32 @@ static void each_later_message_says_when_it_expires(void **state)
         for (size_t i = 0; i < COUNT(stations); i++) {
                 job_encode(&job, stations[i], NOW, &m);
                 assert_int_equal(message_header_int(&m.message, "x-expires-at", 0), NOW + 90000);
+        }
+}
+
+/* Whatever services publish of it. Messages of earlier versions do not say it. */
+static void each_later_message_says_that_the_job_came_from_outside(void **state)
+{
+        struct job job = whole_job();
+
+        (void)state;
+        for (int round = 0; round < 2; round++) {
+                job.outside = round == 1;
+                for (unsigned station = STATION_SUBMISSION; station <= STATION_UNPARK;
+                     station <<= 1) {
+                        struct job_message m;
+                        struct job got;
+                        struct err e = {0};
+                        job.pause = PAUSE_TYPE;
+                        job.reason = station == STATION_BURIAL ? REASON_PERMANENT : REASON_NONE;
+                        job_encode(&job, (enum job_station)station, NOW, &m);
+                        m.message.user_id = bytes_of_text("warren-consumer");
+                        assert_int_equal(job_decode(&m.message, &limits, NOW, &got, &e), 0);
+                        assert_false(got.from_outside);
+                        assert_int_equal(got.outside, job.outside);
+                        if (!job.outside)
+                                assert_null(message_header(&m.message, "x-outside"));
+                }
         }
 }
 
@@ -160,6 +187,124 @@ static void later_messages_make_the_round_trip(void **state)
         decode_again(&m, &got);
         assert_int_equal(got.reason, REASON_EXHAUSTED);
         assert_string_equal(got.burial, ID);
+}
+
+/* A copy that takes the place of what waits. */
+static void a_copy_goes_where_a_replay_goes(void **state)
+{
+        struct job job = whole_job(), got;
+        struct job_message m;
+
+        (void)state;
+        job.moved = MOVED_GIVEN_BACK;
+        job.again = true;
+        job.unhandled_at = NOW - 7;
+        job_encode(&job, STATION_MOVE, NOW, &m);
+        assert_addressed(&m, "delay.30s", "acme.high");
+        assert_false(m.message.mandatory);
+        decode_again(&m, &got);
+        assert_int_equal(got.moved, MOVED_GIVEN_BACK);
+        assert_int_equal(got.expires_at, NOW + 90000);
+        assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
+        assert_true(bytes_equal_text(got.error, "too slow"));
+        assert_true(got.again);
+        assert_int_equal(got.unhandled_at, 0);
+        job.run_at = 0;
+        job_encode(&job, STATION_MOVE, NOW, &m);
+        assert_addressed(&m, "jobs.acme", "high");
+}
+
+/* Only while the same attempt waits. */
+static void each_message_says_whether_it_was_moved(void **state)
+{
+        static const struct {
+                enum job_station station;
+                bool want;
+        } rows[] = {
+                {STATION_SUBMISSION, false}, {STATION_FIRST_HOP, false}, {STATION_HOP, true},
+                {STATION_RETRY, false},      {STATION_BURIAL, false},    {STATION_LANE_MOVE, true},
+                {STATION_REPLAY, false},     {STATION_MOVE, true},       {STATION_PARK, true},
+                {STATION_UNPARK, true},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job job = whole_job();
+                struct job_message m;
+                job.moved = MOVED_BY_ACT;
+                job.pause = PAUSE_TYPE;
+                job_encode(&job, rows[i].station, NOW, &m);
+                assert_int_equal(message_header_int(&m.message, "x-moved", 0), rows[i].want);
+                assert_int_equal(message_header_int(&m.message, "x-copy", 0), 1);
+                job.moved = MOVED_NOT;
+                job_encode(&job, rows[i].station, NOW, &m);
+                assert_null(message_header(&m.message, "x-moved"));
+        }
+}
+
+static void a_job_is_parked_and_taken_out(void **state)
+{
+        static const struct {
+                enum pause pause;
+                const char *want;
+        } rows[] = {
+                {PAUSE_TYPE, "parked.send_email"},
+                {PAUSE_TENANT_TYPE, "parked-tenant.acme.send_email"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                struct job job = whole_job(), parked, got;
+                struct job_message m, out;
+                job.pause = rows[i].pause;
+                job.unhandled_at = NOW - 7;
+                job.again = true;
+                job_encode(&job, STATION_PARK, NOW, &m);
+                assert_addressed(&m, rows[i].want, "acme.high");
+                assert_true(m.message.mandatory);
+                decode_again(&m, &parked);
+                assert_int_equal(parked.due_at, 0);
+                assert_false(parked.hop);
+                assert_int_equal(parked.unhandled_at, NOW - 7);
+                assert_true(parked.again);
+                assert_int_equal(parked.pause, PAUSE_NONE);
+
+                job_encode(&parked, STATION_UNPARK, NOW + MSEC_DAY, &out);
+                assert_addressed(&out, "work", "acme.high");
+                assert_true(out.message.mandatory);
+                decode_again(&out, &got); /* also: x-queued-at is that of the parking */
+                assert_int_equal(got.run_at, NOW + 30000);
+                assert_int_equal(got.expires_at, NOW + 90000);
+                assert_int_equal(got.unhandled_at, NOW - 7);
+                assert_int_equal(got.error_kind, ERROR_KIND_TIMEOUT);
+        }
+}
+
+/* A consumer takes two messages of an attempt with the same time for one. */
+static void each_message_is_later_than_the_one_before(void **state)
+{
+        static const struct {
+                msec before, now, want;
+        } rows[] = {
+                {0, NOW, NOW},          {NOW - 1, NOW, NOW},
+                {NOW, NOW, NOW + 1},    {NOW + 999, NOW, NOW + 1000},
+                {NOW + 1000, NOW, NOW}, /* of a wrong clock */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                for (unsigned station = STATION_SUBMISSION; station < STATION_UNPARK;
+                     station <<= 1) {
+                        struct job job = whole_job();
+                        struct job_message m;
+                        job.pause = PAUSE_TYPE;
+                        job.reason = station == STATION_BURIAL ? REASON_PERMANENT : REASON_NONE;
+                        job.queued_at = rows[i].before;
+                        job_encode(&job, (enum job_station)station, rows[i].now, &m);
+                        assert_int_equal(message_header_int(&m.message, "x-queued-at", 0),
+                                         rows[i].want);
+                }
+        }
 }
 
 static void a_submission_goes_where_its_time_says(void **state)
@@ -244,8 +389,13 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(submissions_make_the_round_trip),
+                cmocka_unit_test(each_later_message_says_that_the_job_came_from_outside),
                 cmocka_unit_test(later_messages_make_the_round_trip),
                 cmocka_unit_test(each_later_message_says_when_it_expires),
+                cmocka_unit_test(a_copy_goes_where_a_replay_goes),
+                cmocka_unit_test(each_message_says_whether_it_was_moved),
+                cmocka_unit_test(a_job_is_parked_and_taken_out),
+                cmocka_unit_test(each_message_is_later_than_the_one_before),
                 cmocka_unit_test(a_submission_goes_where_its_time_says),
                 cmocka_unit_test(defaults_are_not_written),
                 cmocka_unit_test(a_malformed_burial_claims_no_json),

@@ -73,6 +73,7 @@ static void add_every_service_header(struct message *m)
         message_add_int(m, "x-run", 3);
         message_add_int(m, "x-attempt", 2);
         message_add_int(m, "x-copy", 4);
+        message_add_int(m, "x-outside", 0);
         message_add_int(m, "x-queued-at", NOW);
         message_add_text(m, "x-error", bytes_of_text("boom"));
         message_add_text(m, "x-error-kind", bytes_of_text("crash"));
@@ -100,7 +101,7 @@ static void from_outside_only_eight_headers_count(void **state)
                 message_add_int(&m, "x-max-retries", 9);
                 message_add_int(&m, "x-expires-at", NOW + 9);
                 assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
-                assert_true(job.from_outside);
+                assert_true(job.from_outside && job.outside);
                 assert_int_equal(job.expires_at, NOW + 9);
                 assert_int_equal(job.max_retries, 9);
                 assert_int_equal(job.run, 1);
@@ -128,7 +129,7 @@ static void from_a_service_all_headers_count(void **state)
         add_every_service_header(&m);
         message_add_int(&m, "x-delay", 1000);
         assert_int_equal(job_decode(&m, &limits, NOW, &job, &e), 0);
-        assert_false(job.from_outside);
+        assert_false(job.from_outside || job.outside);
         assert_int_equal(job.run, 3);
         assert_int_equal(job.attempt, 2);
         assert_int_equal(job.copy, 4);

@@ -210,6 +210,8 @@ static void a_burial_carries_what_it_buried(void **state)
         }
 }
 
+#define NOT_JSON "the body is not one JSON value: a string does not end at line 1, column 9, "
+
 static void quoted_values_do_not_split_a_group(void **state)
 {
         const struct bytes one = bytes_of_text("message_id is not a UUID: \"one\"");
@@ -223,6 +225,11 @@ static void quoted_values_do_not_split_a_group(void **state)
         letter_group("", REASON_PERMANENT, one, a); /* the error is the handler's own text */
         letter_group("", REASON_PERMANENT, other, b);
         assert_string_not_equal(a, b);
+        /* the broker buried it, whose body is broken: a group must not tell one body from another
+         */
+        letter_group("", REASON_EXPIRED, bytes_of_text(NOT_JSON "near \"one\""), a);
+        letter_group("", REASON_EXPIRED, bytes_of_text(NOT_JSON "near \"other\""), b);
+        assert_string_equal(a, b);
 }
 
 static void numbers_do_not_split_a_group(void **state)

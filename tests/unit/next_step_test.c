@@ -27,8 +27,9 @@ static void with_a_handler_or_before_its_time(void **state)
                 {{.lane = LANE_LOW, .run_at = NOW + 251}, NULL, false, true, NEXT_DELAY},
                 {{.lane = LANE_LOW, .run_at = NOW + 50}, NULL, false, false, NEXT_ASK_WHO},
                 {{.lane = LANE_LOW}, NULL, false, true, NEXT_ASK_WHO},
-                {{.lane = LANE_LOW}, NULL, true, true, NEXT_HOP},
-                {{.lane = LANE_LOW}, &long_one, true, true, NEXT_MOVE_TO_LONG},
+                {{.lane = LANE_LOW}, NULL, true, true, NEXT_PARK},
+                {{.lane = LANE_LOW}, &long_one, true, true, NEXT_PARK},
+                {{.lane = LANE_LOW}, &long_one, false, true, NEXT_MOVE_TO_LONG},
                 {{.lane = LANE_LONG}, &long_one, false, false, NEXT_WAIT},
                 {{.lane = LANE_LONG}, &short_one, false, false, NEXT_WAIT},
                 {{.lane = LANE_LOW, .timeout = 600001},
@@ -37,7 +38,7 @@ static void with_a_handler_or_before_its_time(void **state)
                  false,
                  NEXT_MOVE_TO_LONG},
                 {{.lane = LANE_LOW, .timeout = 600000}, &long_one, false, false, NEXT_WAIT},
-                {{.lane = LANE_LOW}, &short_one, true, true, NEXT_HOP},
+                {{.lane = LANE_LOW}, &short_one, true, true, NEXT_PARK},
                 {{.lane = LANE_LOW}, &short_one, false, true, NEXT_ASK_DUPLICATE},
                 /* Whether it has expired comes before all else, but for a job that may run. */
                 {{.expires_at = NOW + 1}, &short_one, false, false, NEXT_WAIT},
@@ -67,8 +68,58 @@ static void with_a_handler_or_before_its_time(void **state)
                 struct next next = next_step(&view, NOW);
                 if (next.step != rows[i].want)
                         fail_msg("row %zu: %d", i, next.step);
-                if (next.step == NEXT_HOP)
-                        assert_int_equal(next.why, HOP_PAUSED);
+        }
+}
+
+/* Its mark comes before all else. A message that may have a forgotten mark is asked about before
+ * anything is published of it: what is published is young again. */
+static void by_its_marks(void **state)
+{
+        static const struct handler one = {.timeout = 60000};
+        static const struct {
+                struct job job;
+                enum mark_verdict mark;
+                bool handled, paused, suspect, stale;
+                enum next_step want;
+        } rows[] = {
+                {{.run = 1}, MARK_CANCELLED, true, false, false, false, NEXT_CANCEL},
+                {{.expires_at = NOW}, MARK_CANCELLED, false, true, true, true, NEXT_CANCEL},
+                {{.run_at = NOW + 5000}, MARK_CANCELLED, true, false, false, false, NEXT_CANCEL},
+                {{.run = 1}, MARK_MOVED, false, false, true, true, NEXT_DROP},
+                {{.expires_at = NOW}, MARK_MOVED, true, false, false, false, NEXT_DROP},
+                {{.run_at = NOW + 5000}, MARK_NONE, true, false, true, true, NEXT_ASK_DUPLICATE},
+                {{.run_at = NOW + 5000}, MARK_NONE, true, false, true, false, NEXT_DELAY},
+                {{.run = 1}, MARK_NONE, true, true, true, true, NEXT_ASK_DUPLICATE},
+                {{.run = 1}, MARK_NONE, false, false, true, true, NEXT_ASK_DUPLICATE},
+                {{.timeout = 600001}, MARK_ASK, true, false, true, true, NEXT_ASK_DUPLICATE},
+                {{.run_at = NOW + 50}, MARK_ASK, true, false, true, true, NEXT_ASK_DUPLICATE},
+                /* A copy is held first: at its time it is known whether the old one started. */
+                {{.run_at = NOW + 50, .copy = 9}, MARK_NONE, true, false, true, false, NEXT_HOLD},
+                {{.copy = 9}, MARK_NONE, true, false, true, false, NEXT_ASK_DUPLICATE},
+                {{.copy = 9, .run_at = NOW + 50},
+                 MARK_NONE,
+                 true,
+                 false,
+                 true,
+                 true,
+                 NEXT_ASK_DUPLICATE},
+                {{.copy = 9}, MARK_NONE, true, false, false, false, NEXT_WAIT},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const struct next_view view = {
+                        .job = &rows[i].job,
+                        .handler = rows[i].handled ? &one : NULL,
+                        .hold = DELAY_HOLD_MAX,
+                        .mark = rows[i].mark,
+                        .paused = rows[i].paused,
+                        .suspect = rows[i].suspect,
+                        .stale = rows[i].stale,
+                };
+                struct next next = next_step(&view, NOW);
+                if (next.step != rows[i].want)
+                        fail_msg("row %zu: %d", i, next.step);
         }
 }
 
@@ -237,6 +288,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(with_a_handler_or_before_its_time),
+                cmocka_unit_test(by_its_marks),
                 cmocka_unit_test(what_is_remembered),
                 cmocka_unit_test(only_what_was_looked_at_counts),
                 cmocka_unit_test(without_a_handler),

@@ -36,6 +36,14 @@ static void records_make_the_round_trip(void **state)
                  RECORD_KEY},
                 {"{\"record\":\"pause\",\"key\":\"type:send_email\",\"v\":2,\"paused\":true}",
                  RECORD_PAUSE},
+                {"{\"record\":\"pause\",\"key\":\"type:acme/send_email\",\"v\":3,\"paused\":false,"
+                 "\"paused_at\":1732250000123,\"by\":\"key k1x2y3z4\"}",
+                 RECORD_PAUSE},
+                {"{\"record\":\"tenant\",\"key\":\"a-1\",\"v\":2,\"rate\":null,\"burst\":1,"
+                 "\"max_running\":null,\"slots_version\":0,\"max_pending\":null,\"weight\":9,"
+                 "\"paused\":true,\"deleted\":false,\"paused_at\":1732250000123,"
+                 "\"by\":\"key k1x2y3z4\"}",
+                 RECORD_TENANT},
                 {"{\"record\":\"type\",\"key\":\"send.e-mail\",\"v\":4,\"max_running\":5,"
                  "\"slots_version\":2,\"max_rate\":{\"count\":10,\"per\":\"1s\"},\"rate_version\":"
                  "3}",
@@ -104,10 +112,34 @@ static void what_a_record_lacks_is_as_before_there_were_limits(void **state)
                          0);
         assert_int_equal(record.tenant.max_running, RECORD_UNLIMITED);
         assert_int_equal(record.tenant.weight, 1);
+        assert_int_equal(record.tenant.paused_at, 0);
+        assert_string_equal(record.tenant.by, "");
         assert_int_equal(
                 record_parse(bytes_of_text("{\"record\":\"type\",\"key\":\"t\"}"), &record, &e), 0);
         assert_int_equal(record.type.max_running, RECORD_UNLIMITED);
         assert_int_equal(record.type.rate_count, RECORD_UNLIMITED);
+}
+
+/* Who paused it is for people; a record counts without it. */
+static void what_does_not_fit_leaves_it_open_who_paused(void **state)
+{
+        static const char *const values[] = {
+                "null", "5",
+                "\"operation 0190a3f0-6c1e-7d3a-9b52-3c5e0f6a1b2c, and 20 bytes more.\""};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(values); i++) {
+                AUTO_BUFFER text = {0};
+                struct record record;
+                struct err e = {0};
+                buffer_printf(&text,
+                              "{\"record\":\"pause\",\"key\":\"type:a\",\"paused\":true,"
+                              "\"paused_at\":null,\"by\":%s}",
+                              values[i]);
+                assert_int_equal(record_parse(buffer_bytes(&text), &record, &e), 0);
+                assert_true(record.pause.paused);
+                assert_string_equal(record.pause.by, "");
+        }
 }
 
 static void records_of_a_later_version_are_told_apart(void **state)
@@ -178,6 +210,7 @@ int main(void)
                 cmocka_unit_test(records_make_the_round_trip),
                 cmocka_unit_test(broken_records_are_refused),
                 cmocka_unit_test(what_a_record_lacks_is_as_before_there_were_limits),
+                cmocka_unit_test(what_does_not_fit_leaves_it_open_who_paused),
                 cmocka_unit_test(records_of_a_later_version_are_told_apart),
                 cmocka_unit_test(keys_are_split_and_matched),
                 cmocka_unit_test(other_texts_are_no_keys),

@@ -11,15 +11,16 @@
 #include "common/amqp/properties.h"
 #include "common/base/json_write.h"
 #include "dlx-monitor/letter.h"
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 #include "tests/unit/stored_text.h"
 
 /* `direct`: each submission is a message of its own in the stream. `packs`: told in packs.
- * `expiry`: some jobs expire. */
-static const char *const recordings[] = {"direct", "packs", "expiry"};
+ * `expiry`: some jobs expire. `acts`: some are cancelled, moved, run again, forgotten, parked. */
+static const char *const recordings[] = {"direct", "packs", "expiry", "acts"};
 
 enum {
         FIELDS = 5,
+        STATIONS = 6,
         LINES_MAX = 4096,
         MALFORMED = 2, /* job messages of each recording that break the contract */
 };
@@ -134,7 +135,7 @@ static void assert_shown(struct reader *reader, const struct stored_job *job,
         json_t *want;
 
         json_begin(&got);
-        assert_int_equal(lookup_write_job(reader, job, &got, &e), 0);
+        assert_int_equal(lookup_write_job(reader, job, NULL, &got, &e), 0);
         assert_int_equal(lookup_write_attempts(reader, job, &got, &e), 0);
         json_end(&got);
         json_t *shown = parsed(buffer_bytes(&got));
@@ -212,7 +213,7 @@ static void the_stream_gives_the_rows_that_were_shown(void **state)
 
 /* What a stream holds that only one of the recordings has. */
 struct forms {
-        unsigned packs, packed, doubts, rejected, hints, expiring, expired;
+        unsigned packs, packed, doubts, rejected, hints, expiring, expired, acts;
 };
 
 static void count_packed(void *owner, const struct message *m)
@@ -244,6 +245,9 @@ static void find_forms(const struct recording *recorded, struct forms *found)
                 }
                 found->rejected += has(m.body, "\"event\":\"rejected\"");
                 found->hints += has(m.body, "\"submitted_at\"");
+                found->acts += has(m.body, "\"event\":\"moved\"") +
+                               has(m.body, "\"event\":\"cancel_requested\"") +
+                               has(m.body, "\"event\":\"forgotten\"");
                 found->expired += has(m.body, "\"running\":false,\"reason\":\"expired\"");
         }
         assert_int_equal(skipped, 0);
@@ -272,6 +276,9 @@ static void each_recording_has_the_forms_of_its_version(void **state)
         assert_true(found[2].expiring > 0);
         /* In its delay queue, on arrival, and in the queue of a paused tenant. */
         assert_int_equal(found[2].expired, 3);
+        assert_int_equal(found[0].acts + found[1].acts + found[2].acts, 0);
+        /* A job was run now, one moved to later, one retried; one was stopped, one forgotten. */
+        assert_int_equal(found[3].acts, 5);
 }
 
 static const struct line *row_of(const struct recording *recorded, const char *id)
@@ -293,7 +300,8 @@ static const char *shown_text(json_t *row, const char *name)
         return text != NULL ? text : "";
 }
 
-/* What was delivered is the job that was shown. Another content, or a replay's, may be another. */
+/* What was delivered is the job that was shown. Another content, or a replay's, may be another; an
+ * act may have changed its priority. */
 static void assert_delivery(const struct recording *recorded, const struct job *job)
 {
         const struct line *line = row_of(recorded, job->id);
@@ -303,7 +311,9 @@ static void assert_delivery(const struct recording *recorded, const struct job *
                 return;
         json_t *row = parsed(line->field[3]);
         assert_string_equal(job->type, shown_text(row, "type"));
-        assert_string_equal(priority_name(job->priority), shown_text(row, "priority"));
+        bool before_act = job->copy == 0 && shown_text(row, "act_by")[0] != '\0';
+        if (!before_act)
+                assert_string_equal(priority_name(job->priority), shown_text(row, "priority"));
         assert_int_equal(job->max_retries, json_integer_value(json_object_get(row, "max_retries")));
         assert_true(job->run <= json_integer_value(json_object_get(row, "run")));
         json_decref(row);
@@ -326,7 +336,8 @@ static void assert_letter(const struct recording *recorded, const struct message
 
 static void assert_queued(const struct recording *recorded, unsigned stations[])
 {
-        static const char *const exchanges[] = {"jobs.", "delay.", "due", "work", "hold."};
+        static const char *const exchanges[STATIONS] = {"jobs.", "delay.", "due",
+                                                        "work",  "hold.",  "parked"};
         const struct job_limits limits = {.payload_max = JOB_PAYLOAD_MAX_DEFAULT};
         unsigned refused = 0;
 
@@ -351,15 +362,18 @@ static void assert_queued(const struct recording *recorded, unsigned stations[])
 
 static void what_queues_hold_is_decoded_and_archived(void **state)
 {
-        /* jobs.*, delay.*, due, work, hold.* */
-        static const bool want[COUNT(recordings)][5] = {{true, true, true, false, false},
-                                                        {true, true, true, true, true},
-                                                        {true, true, true, true, true}};
+        /* jobs.*, delay.*, due, work, hold.*, parked* */
+        static const bool want[COUNT(recordings)][STATIONS] = {
+                {true, true, true, false, false, false},
+                {true, true, true, true, true, false},
+                {true, true, true, true, true, false},
+                {true, true, true, true, true, true},
+        };
 
         (void)state;
         for (size_t i = 0; i < COUNT(recordings); i++) {
                 struct recording recorded;
-                unsigned stations[5] = {0};
+                unsigned stations[STATIONS] = {0};
                 recording_open(&recorded, recordings[i]);
                 assert_queued(&recorded, stations);
                 for (size_t j = 0; j < COUNT(stations); j++)

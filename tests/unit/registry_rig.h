@@ -13,7 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/registry.h"
+#include "status-store/registry/registry_keys.h"
 
 enum { TENANTS_MAX = 3 };
 
@@ -66,6 +66,14 @@ static inline int seen_tenant(struct registry *r, const char *name, int64_t v, s
         t.record.v = v;
         t.record.max_running = RECORD_UNLIMITED;
         return registry_seen_tenant(r, &t.record, e);
+}
+
+static inline int add_key(struct registry *r, const char *tenant, unsigned scopes, msec expires,
+                          char text[KEY_TEXT_SIZE], struct key *k, struct err *e)
+{
+        *k = (struct key){.record = {.scopes = scopes, .expires = expires}};
+        snprintf(k->record.tenant, sizeof(k->record.tenant), "%s", tenant);
+        return registry_add_key(r, k, text, e);
 }
 
 static inline int count_tenant(void *owner, const struct tenant *t, struct err *e)

@@ -35,11 +35,11 @@ static void a_replay_outlives_a_crash(void **state)
         char left[UUID_SIZE];
         struct letter l;
         struct err e = {0};
-        int64_t run;
+        struct replay_run run = {0};
 
         bury(p->archive, ID, "acme.high", "t", "{}", &l);
         assert_int_equal(archive_begin_replay(p->archive, l.id, &edit, &run, &e), 0);
-        assert_int_equal(run, 2);
+        assert_int_equal(run.run, 2);
         assert_int_equal(archive_begin_replay(p->archive, l.id, &edit, &run, &e), -1);
         assert_int_equal(e.code, ERR_CONFLICT);
         err_clear(&e);
@@ -78,7 +78,7 @@ static void an_abandoned_replay_is_a_dead_letter_again(void **state)
         char left[UUID_SIZE];
         struct letter l;
         struct err e = {0};
-        int64_t run;
+        struct replay_run run = {0};
 
         bury(p->archive, ID, "acme.high", "t", "{}", &l);
         assert_int_equal(archive_begin_replay(p->archive, l.id, &none, &run, &e), 0);
@@ -86,7 +86,7 @@ static void an_abandoned_replay_is_a_dead_letter_again(void **state)
         assert_int_equal(replaying(p->archive, "", left), 0);
         assert_dead(p->archive, 1);
         assert_int_equal(archive_begin_replay(p->archive, l.id, &none, &run, &e), 0);
-        assert_int_equal(run, 3);
+        assert_int_equal(run.run, 3);
 }
 
 static void each_replay_of_a_job_is_a_run_of_its_own(void **state)
@@ -95,17 +95,18 @@ static void each_replay_of_a_job_is_a_run_of_its_own(void **state)
         struct place *p = *state;
         struct letter first, second, other;
         struct err e = {0};
-        int64_t run;
+        struct replay_run run = {0};
 
         bury(p->archive, ID, "acme.high", "t", "{}", &first);
         bury(p->archive, ID, "acme.high", "t", "{}", &second);
         bury(p->archive, ID, "beta.high", "t", "{}", &other);
         assert_int_equal(archive_begin_replay(p->archive, second.id, &none, &run, &e), 0);
-        assert_int_equal(run, 2);
+        assert_int_equal(run.run, 2);
         assert_int_equal(archive_begin_replay(p->archive, first.id, &none, &run, &e), 0);
-        assert_int_equal(run, 3);
+        assert_int_equal(run.run, 3);
+        run = (struct replay_run){0};
         assert_int_equal(archive_begin_replay(p->archive, other.id, &none, &run, &e), 0);
-        assert_int_equal(run, 2);
+        assert_int_equal(run.run, 2);
 }
 
 /* A letter, the edit, and the job that results from both. */
@@ -235,7 +236,7 @@ static void the_time_of_a_replay_outlives_a_crash(void **state)
                 __attribute__((cleanup(letter_content_fini))) struct letter_content content = {0};
                 struct letter l;
                 struct err e = {0};
-                int64_t run;
+                struct replay_run run = {0};
                 bury(p->archive, ID, "acme.high", "t", "{}", &l);
                 assert_int_equal(archive_begin_replay(p->archive, l.id, &edits[i], &run, &e), 0);
                 assert_int_equal(letters_content(p->archive, l.id, NULL, &content, &e), 0);

@@ -21,7 +21,8 @@ struct start_rig f;
 const struct handler old_handler = {.type = "mail"};
 const struct tenant_record acme = {
         .name = "acme", .weight = 1, .max_running = 1, .slots_version = 1};
-static const struct consumer_settings settings = {.concurrency = 2, .held_max = 1 << 20};
+static const struct consumer_settings settings = {
+        .concurrency = 2, .held_max = 1 << 20, .payload_max = 1 << 16, .marks_keep = 2 * MSEC_DAY};
 
 struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e);
@@ -30,7 +31,8 @@ void __wrap_run_stop(struct run *run, msec grace);
 void __wrap_link_settle(struct delivery **d, enum settle how);
 bool __wrap_delivery_is_live(const struct delivery *d);
 void __wrap_outbox_post(struct outbox *o, struct publication *p);
-bool __wrap_control_type_is_paused(struct control *c, const char *type);
+enum pause __wrap_control_pause(struct control *c, const char *tenant, const char *type,
+                                struct pause_record *out);
 const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type);
 struct handlers *__wrap_handlers_ref(struct handlers *h);
 bool __wrap_runner_has_room(const struct runner *r, const struct handler *h);
@@ -41,6 +43,8 @@ void __wrap_heartbeat_publish(struct consumer *c, enum worker_state state);
 void __wrap_duplicate_check_ask(struct duplicate_check *d, struct attempt *a);
 void __wrap_duplicate_check_withdraw(struct duplicate_check *d, struct attempt *a);
 enum duplicate_state __wrap_duplicate_check_last(const struct duplicate_check *d);
+bool __wrap_marks_follow_is_blind(const struct marks_follow *m);
+void __wrap_marks_follow_stood_still(struct marks_follow *m);
 
 struct link *__wrap_link_create(const struct link_config *config, const struct link_events *on,
                                 void *owner, uv_loop_t *loop, struct err *e)
@@ -91,11 +95,14 @@ void __wrap_outbox_post(struct outbox *o, struct publication *p)
         f.published++;
 }
 
-bool __wrap_control_type_is_paused(struct control *c, const char *type)
+enum pause __wrap_control_pause(struct control *c, const char *tenant, const char *type,
+                                struct pause_record *out)
 {
         (void)c;
+        (void)tenant;
         (void)type;
-        return f.paused;
+        (void)out;
+        return f.paused ? PAUSE_TYPE : PAUSE_NONE;
 }
 
 const struct handler *__wrap_handlers_find(const struct handlers *h, const char *type)
@@ -170,6 +177,18 @@ enum duplicate_state __wrap_duplicate_check_last(const struct duplicate_check *d
         return f.last;
 }
 
+bool __wrap_marks_follow_is_blind(const struct marks_follow *m)
+{
+        (void)m;
+        return f.blind;
+}
+
+void __wrap_marks_follow_stood_still(struct marks_follow *m)
+{
+        (void)m;
+        f.stood_still++;
+}
+
 static double half(void)
 {
         return 0.5;
@@ -188,6 +207,9 @@ static void create_consumer(void)
         measures_init(&c->measures, c->metrics);
         c->type_limits = type_limits_create();
         c->hops = hops_create(half);
+        c->marks = marks_create(1 << 20, settings.marks_keep);
+        c->due_soon = due_soon_create(c->loop, accept_due, c);
+        c->finished = finished_create(16);
         c->stop_alarm = alarm_create(c->loop, stop_step, c);
         assert_int_equal(links_create(c, &config, &e), 0);
 }
@@ -258,6 +280,9 @@ int clean(void **state)
         alarm_destroy(&c->stop_alarm);
         type_limits_destroy(&c->type_limits);
         hops_destroy(&c->hops);
+        due_soon_destroy(&c->due_soon);
+        finished_destroy(&c->finished);
+        marks_destroy(&c->marks);
         metrics_destroy(&c->metrics);
         free(c);
         uv_run(&f.loop, UV_RUN_DEFAULT);

@@ -30,10 +30,10 @@ extern struct start_rig {
         const struct link_events *consume, *slots;
         const struct handler *handler; /* in force */
         const struct handler *ran;     /* of the run that was started last */
-        bool paused, no_room, link_is_down;
+        bool paused, no_room, link_is_down, blind;
         enum duplicate_state last; /* answer of a store */
         unsigned room;             /* of the runner; 0: any */
-        unsigned requeued, acked, published, stopped, asked, withdrawn;
+        unsigned requeued, acked, published, stopped, asked, withdrawn, stood_still;
 } f;
 
 /* A job that has a worker and its tenant's only slot, and waits for its type's. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/own.h"
+#include "status-store/key_body.h"
 #include "status-store/tenant_body.h"
 #include "status-store/type_body.h"
 
@@ -149,6 +150,11 @@ static void key_bodies_are_judged(void **state)
                 {"{\"scopes\":[\"read\"],\"expires\":\"2999-01-01T00:00:00Z\"}", 0, SCOPE_READ},
                 {"{\"scopes\":null,\"expires\":null}", 0,
                  SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
+                {"{\"name\":\"of the shop\"}", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
+                {"{\"name\":null}", 0, SCOPE_SUBMIT | SCOPE_READ | SCOPE_OPERATE},
+                {"{\"name\":\"\"}", 422, 0},
+                {"{\"name\":\"two\\nlines\"}", 422, 0},
+                {"{\"name\":5}", 422, 0},
                 {"{\"secret\":null}", 422, 0},
                 {"{\"scopes\":[]}", 422, 0},
                 {"{\"scopes\":[\"admin\"]}", 422, 0},
@@ -161,12 +167,69 @@ static void key_bodies_are_judged(void **state)
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
                 struct scan_fault fault;
-                unsigned scopes = 0;
-                msec expires = 0;
-                int got = key_body_read(bytes_of_text(table[i].body), &scopes, &expires, &fault);
+                struct key k;
+                int got = key_body_read(bytes_of_text(table[i].body), &k, &fault);
                 assert_int_equal(got, table[i].want);
                 if (got == 0)
-                        assert_int_equal(scopes, table[i].scopes);
+                        assert_int_equal(k.record.scopes, table[i].scopes);
+        }
+}
+
+static void rotations_are_judged(void **state)
+{
+        static const struct {
+                const char *body;
+                int want;
+                msec overlap;
+        } table[] = {
+                {"", 0, KEY_OVERLAP},
+                {"{}", 0, KEY_OVERLAP},
+                {"{\"overlap\":null,\"expires\":null}", 0, KEY_OVERLAP},
+                {"{\"overlap\":\"0\"}", 0, 0},
+                {"{\"overlap\":0}", 0, 0},
+                {"{\"overlap\":90}", 0, 90 * MSEC_SECOND},
+                {"{\"overlap\":\"1h30m\"}", 0, 90 * MSEC_MINUTE},
+                {"{\"overlap\":\"365d\"}", 0, (msec)365 * MSEC_DAY},
+                {"{\"overlap\":\"366d\"}", 422, 0},
+                {"{\"overlap\":-1}", 422, 0},
+                {"{\"overlap\":true}", 422, 0},
+                {"{\"expires\":\"2001-01-01T00:00:00Z\"}", 422, 0},
+                {"{\"scopes\":[\"read\"]}", 422, 0},
+                {"[", 400, 0},
+        };
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct scan_fault fault;
+                struct key_rotation rotation;
+                int got = key_rotation_read(bytes_of_text(table[i].body), &rotation, &fault);
+                assert_int_equal(got, table[i].want);
+                if (got == 0)
+                        assert_int_equal(rotation.overlap, table[i].overlap);
+        }
+}
+
+static void uses_are_read(void **state)
+{
+        static const char body[] = "{\"used\":[{\"id\":\"k1x2y3z4\",\"at\":5,"
+                                   "\"from\":\"10.0.0.7\",\"later\":1},"
+                                   "{\"id\":\"abcdefgh\",\"at\":6}]}";
+        static const char *const refused[] = {"{}", "{\"used\":5}", "{\"used\":[{\"id\":\"a\"}]}",
+                                              "{\"used\":[{\"id\":\"k1x2y3z4_\",\"at\":5}]}"};
+        struct key_use *uses = NULL;
+        size_t count = 0;
+        struct scan_fault fault;
+        (void)state;
+        assert_int_equal(key_uses_read(bytes_of_text(body), 0, &uses, &count, &fault), 0);
+        assert_int_equal(count, 2);
+        assert_string_equal(uses[0].id, "k1x2y3z4");
+        assert_string_equal(uses[0].from, "10.0.0.7");
+        assert_int_equal(uses[1].at, 6);
+        assert_string_equal(uses[1].from, "");
+        free(uses);
+        for (size_t i = 0; i < COUNT(refused); i++) {
+                assert_int_equal(key_uses_read(bytes_of_text(refused[i]), 0, &uses, &count, &fault),
+                                 422);
+                free(uses);
         }
 }
 
@@ -177,6 +240,8 @@ int main(void)
                 cmocka_unit_test(what_a_body_says_is_kept),
                 cmocka_unit_test(type_bodies_are_judged),
                 cmocka_unit_test(key_bodies_are_judged),
+                cmocka_unit_test(rotations_are_judged),
+                cmocka_unit_test(uses_are_read),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

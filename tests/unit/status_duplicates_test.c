@@ -5,8 +5,8 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/lookup.h"
-#include "status-store/retention.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/projection/retention.h"
 
 #define ID "ac7df8a1-24b4-4f48-a2bf-0a8a2a0cc1d2"
 #define START ((msec)1700000000000)
@@ -90,7 +90,7 @@ static void see(struct rig *r, char want, int64_t duplicates)
         assert_string_equal(facts->type, shown.type);
         assert_int_equal(facts->priority, shown.priority);
         assert_int_equal(facts->timeout, shown.timeout);
-        assert_int_equal(lookup_write_job(reader, &job, &out, &e), 0);
+        assert_int_equal(lookup_write_job(reader, &job, NULL, &out, &e), 0);
         assert_non_null(strstr(out.data, want == 'd' ? "\"payload\":[4]," : "\"payload\":{},"));
         snprintf(counted, sizeof(counted), "\"duplicates\":%lld,", (long long)duplicates);
         assert_non_null(strstr(out.data, counted));
@@ -293,7 +293,7 @@ static void a_later_start_is_not_told_of_what_completed(void **state)
         AUTO(readers) readers = readers_create(rig.place.path, 1, &e);
         AUTO_READER *reader = readers_take(readers, &e);
         assert_int_equal(lookup_job(reader, "acme", ID, &job, &e), 1);
-        assert_int_equal(lookup_write_job(reader, &job, &out, &e), 0);
+        assert_int_equal(lookup_write_job(reader, &job, NULL, &out, &e), 0);
         assert_int_equal(lookup_write_attempts(reader, &job, &out, &e), 0);
         assert_non_null(strstr(out.data, "\"status\":\"completed\""));
         assert_null(strstr(out.data, "\"started_at\":\""));
@@ -345,7 +345,7 @@ static void a_body_that_is_no_json_is_shown_in_base64(void **state)
                 struct reader *r = readers_take(readers, &e);
                 struct stored_job job = {0};
                 assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
-                assert_int_equal(lookup_write_job(r, &job, &out, &e), 0);
+                assert_int_equal(lookup_write_job(r, &job, NULL, &out, &e), 0);
                 if (strstr(out.data, table[i].want) == NULL)
                         fail_msg("%zu: %s", i, out.data);
                 stored_job_fini(&job);

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/status_rig.h"
 
-#include "status-store/lookup.h"
+#include "status-store/jobs/lookup.h"
 
 #define START ((msec)1700000000000)
 /* All workers have been silent for a long time. */

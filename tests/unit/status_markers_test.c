@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "status-store/markers.h"
+#include "status-store/projection/markers.h"
 
 static void passed(void *owner, const char *id)
 {

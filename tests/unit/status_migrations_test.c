@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status_migrations_test.c: status.db and registry.db of each past version open and still hold
- * their rows, and a rewound stream loses none.
+ * status_migrations_test.c: status.db of each past version opens and still holds its rows, and a
+ * rewound stream loses none.
  */
 #include "tests/unit/status_rig.h"
 
 #include <dirent.h>
 
 #include "common/base/json_write.h"
-#include "status-store/lookup.h"
-#include "status-store/registry_types.h"
+#include "status-store/jobs/lookup.h"
 #include "tests/unit/stored_db.h"
 
 #define START ((msec)1764000000000)
@@ -19,7 +18,7 @@
 static const char *const ids[] = {ID("1"), ID("2"), ID("3"), ID("4"),
                                   ID("5"), ID("6"), ID("7"), OUTSIDE};
 static const char *const versions[] = {"status-1", "status-2", "status-3", "status-4",
-                                       "status-5", "status-6", "status-7"};
+                                       "status-5", "status-6", "status-7", "status-8"};
 
 static void tell(struct rig *r, const char *id, struct event e)
 {
@@ -103,7 +102,7 @@ static void write_job(struct reader *r, const char *id, struct buffer *out)
         assert_int_equal(lookup_job(r, "acme", id, &job, &e), 1);
         buffer_add_text(out, job.row.shown ? "" : "hidden ");
         json_begin(out);
-        assert_int_equal(lookup_write_job(r, &job, out, &e), 0);
+        assert_int_equal(lookup_write_job(r, &job, NULL, out, &e), 0);
         assert_int_equal(lookup_write_attempts(r, &job, out, &e), 0);
         json_end(out);
         buffer_add_char(out, '\n');
@@ -173,7 +172,8 @@ static void each_version_holds_its_rows(void **state)
                 assert_dump(tables, schema, versions[i]);
                 assert_int_equal(projection_position(r.projection)->offset, 19);
                 assert_int_equal(projection_position(r.projection)->clock, START + 2000);
-                assert_int_equal(rig_number(&r, "SELECT sum(submitted) FROM counters"), 8);
+                assert_int_equal(rig_number(&r, "SELECT submitted FROM counters WHERE tenant = 0"),
+                                 8);
                 assert_int_equal(rig_number(&r, "SELECT count(*) FROM jobs WHERE told > 0"), 8);
                 assert_int_equal(rig_number(&r, "SELECT count(*) FROM bodies"), 8);
                 assert_int_equal(rig_number(&r, "SELECT count(*) FROM workers"), 1);
@@ -224,7 +224,8 @@ static void each_version_goes_on(void **state)
                 assert_int_equal(rig_number(&r, "SELECT state FROM jobs WHERE seq = 9 * 4096"),
                                  STATUS_COMPLETED);
                 assert_int_equal(rig_number(&r, "SELECT count(*) FROM others"), 1);
-                assert_int_equal(rig_number(&r, "SELECT completed FROM counters"), 2);
+                assert_int_equal(rig_number(&r, "SELECT completed FROM counters WHERE tenant = 0"),
+                                 2);
                 rig_close(&r);
         }
 }
@@ -247,9 +248,11 @@ static void what_a_rewound_stream_tells_again_changes_nothing(void **state)
                         assert_dump(after, before, versions[i]);
                         assert_int_equal(projection_position(r.projection)->rebuilds, turn);
                 }
-                assert_int_equal(rig_number(&r, "SELECT sum(submitted) FROM counters"), 8);
-                assert_int_equal(rig_number(&r, "SELECT sum(retried) FROM counters"), 3);
-                assert_int_equal(rig_number(&r, "SELECT sum(n) FROM counts"), 8);
+                assert_int_equal(rig_number(&r, "SELECT submitted FROM counters WHERE tenant = 0"),
+                                 8);
+                assert_int_equal(rig_number(&r, "SELECT retried FROM counters WHERE tenant = 0"),
+                                 3);
+                assert_int_equal(rig_number(&r, "SELECT sum(n) FROM counts WHERE tenant = 0"), 8);
                 rig_close(&r);
         }
 }
@@ -260,7 +263,7 @@ static void a_rewound_stream_adds_what_is_new(void **state)
         struct err e = {0};
         struct rig r;
         (void)state;
-        open_stored(&r, "status-7");
+        open_stored(&r, "status-8");
         AUTO_FREE char *before = dump(r.place.path);
         assert_int_equal(projection_rewind(r.projection, &e), 0);
         r.offset = 0;
@@ -279,7 +282,7 @@ static void a_rewound_stream_adds_what_is_new(void **state)
                 rig_number(&r,
                            "SELECT count(*) FROM bodies WHERE CAST(payload AS TEXT) = '\"new\"'"),
                 10);
-        assert_int_equal(rig_number(&r, "SELECT sum(submitted) FROM counters"), 18);
+        assert_int_equal(rig_number(&r, "SELECT submitted FROM counters WHERE tenant = 0"), 18);
         assert_int_equal(projection_position(r.projection)->offset, 9);
         rig_close(&r);
 }
@@ -300,8 +303,8 @@ static void counts_end_where_the_stream_was(void **state)
         r.offset = 0;
         tell_history(&r);
         assert_int_equal(rig_number(&r, "SELECT count(*) FROM jobs"), 4);
-        assert_int_equal(rig_number(&r, "SELECT submitted FROM counters"), 4);
-        assert_int_equal(rig_number(&r, "SELECT completed FROM counters"), 1);
+        assert_int_equal(rig_number(&r, "SELECT submitted FROM counters WHERE tenant = 0"), 4);
+        assert_int_equal(rig_number(&r, "SELECT completed FROM counters WHERE tenant = 0"), 1);
         assert_int_equal(rig_number(&r, "SELECT sum(published) FROM jobs"), 4);
         struct job late = rig_job(ID("9"), START + 8000);
         rig_submit(&r, &late);
@@ -310,7 +313,7 @@ static void counts_end_where_the_stream_was(void **state)
         job_encode(&outside, STATION_REPLAY, 0, &again);
         projection_fold(r.projection, &again.message, r.offset++);
         rig_commit(&r);
-        assert_int_equal(rig_number(&r, "SELECT submitted FROM counters"), 5);
+        assert_int_equal(rig_number(&r, "SELECT submitted FROM counters WHERE tenant = 0"), 5);
         assert_int_equal(rig_number(&r, "SELECT sum(published) FROM jobs"), 6);
         rig_close(&r);
 }
@@ -321,7 +324,7 @@ static void a_newer_status_db_is_refused(void **state)
         struct place place;
         (void)state;
         place_open(&place);
-        stored_db_make(place.path, "status-7");
+        stored_db_make(place.path, "status-8");
         stored_db_exec(place.path, "PRAGMA user_version = 99");
         AUTO_FREE char *before = stored_db_schema(place.path);
         assert_null(store_create(place.path, &e));
@@ -361,9 +364,9 @@ static void a_migration_that_fails_leaves_the_file_as_it_was(void **state)
 /* Refused at the start, and not set aside: nothing is damaged. */
 static void one_without_a_table_is_refused(void **state)
 {
-        static const char *const tables[] = {"jobs",    "bodies",  "others",  "attempts",
-                                             "starts",  "names",   "counts",  "counters",
-                                             "minutes", "workers", "position"};
+        static const char *const tables[] = {
+                "jobs",   "bodies",   "others",  "attempts",     "starts",  "names",   "finds",
+                "counts", "counters", "minutes", "type_minutes", "workers", "position"};
         (void)state;
         for (size_t i = 0; i < COUNT(tables); i++) {
                 struct err e = {0};
@@ -449,64 +452,6 @@ static void one_whose_position_is_damaged_is_set_aside(void **state)
         place_close(&place);
 }
 
-static char *new_registry_tables(void)
-{
-        struct err e = {0};
-        struct place place;
-        place_open(&place);
-        struct registry *r = registry_create(place.path, &e);
-        if (r == NULL)
-                fail_msg("%s", e.text);
-        registry_destroy(&r);
-        char *tables = stored_db_schema(place.path);
-        place_close(&place);
-        return tables;
-}
-
-static void the_registry_of_each_version_holds_its_rows(void **state)
-{
-        static const char *const names[] = {"registry-first", "registry-with-former", "registry-1",
-                                            "registry-2"};
-        (void)state;
-        AUTO_FREE char *tables = new_registry_tables();
-        for (size_t i = 0; i < COUNT(names); i++) {
-                struct err e = {0};
-                struct place place;
-                struct tenant t = {0};
-                struct type mail = {0};
-                place_open(&place);
-                stored_db_make(place.path, names[i]);
-                AUTO(registry) r = registry_create(place.path, &e);
-                if (r == NULL)
-                        fail_msg("%s: %s", names[i], e.text);
-                assert_int_equal(registry_tenant(r, "acme", &t, &e), 1);
-                assert_int_equal(t.record.v, 7);
-                assert_int_equal(t.record.weight, 3);
-                assert_true(t.record.paused);
-                assert_int_equal(t.record.slots_version, 0);
-                assert_int_equal(registry_tenant(r, "going", &t, &e), 1);
-                assert_true(t.record.deleted);
-                assert_int_equal(registry_revoke_key(r, "acme", "k1abc", &e), 0);
-                bool has_types = strcmp(names[i], "registry-2") == 0;
-                assert_int_equal(registry_type(r, "mail", &mail, &e), has_types);
-                assert_int_equal(mail.record.max_running, has_types ? 5 : RECORD_UNLIMITED);
-                assert_int_equal(mail.rate_in_force.version, has_types ? 1 : 0);
-                registry_destroy(&r);
-                AUTO_FREE char *former =
-                        stored_db_lines(place.path, "SELECT name FROM former ORDER BY name");
-                assert_string_equal(former, "going\ngone\n");
-                AUTO_FREE char *version = stored_db_lines(place.path, "PRAGMA user_version");
-                assert_string_equal(version, "3\n");
-                AUTO_FREE char *schema = stored_db_schema(place.path);
-                assert_string_equal(schema, tables);
-                stored_db_exec(place.path, "PRAGMA user_version = 4");
-                assert_null(registry_create(place.path, &e));
-                assert_int_equal(e.code, ERR_CONFLICT);
-                assert_non_null(strstr(e.text, "bring back a backup"));
-                place_close(&place);
-        }
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -520,7 +465,6 @@ int main(void)
                 cmocka_unit_test(one_without_a_table_is_refused),
                 cmocka_unit_test(a_damaged_one_is_set_aside),
                 cmocka_unit_test(one_whose_position_is_damaged_is_set_aside),
-                cmocka_unit_test(the_registry_of_each_version_holds_its_rows),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

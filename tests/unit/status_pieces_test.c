@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#include "status-store/freshness.h"
-#include "status-store/histogram.h"
-#include "status-store/list.h"
-#include "status-store/schema.h"
+#include "status-store/jobs/list.h"
+#include "status-store/projection/freshness.h"
+#include "status-store/projection/histogram.h"
+#include "status-store/projection/schema.h"
 
 static void cursors_come_back(void **state)
 {

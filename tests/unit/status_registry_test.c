@@ -123,7 +123,7 @@ static void an_old_registry_goes_above_what_was_told(void **state)
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
         assert_int_equal(registry_published(r, RECORD_TENANT, "acme", 1, &e), 0);
         assert_int_equal(registry_published(r, RECORD_KEY, key.record.id, 1, &e), 0);
         assert_int_equal(seen_tenant(r, "acme", 1, &e), 0); /* the registry's own record */
@@ -148,11 +148,11 @@ static void keys_live_with_their_tenant(void **state)
         struct key key;
         struct err e = {0};
         char text[KEY_TEXT_SIZE], id[KEY_ID_SIZE], secret[KEY_SECRET_SIZE];
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), -1);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), -1);
         assert_int_equal(e.code, ERR_NOT_FOUND);
         err_clear(&e);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
         assert_true(api_key_split(text, id, secret));
         assert_string_equal(id, key.record.id);
         assert_true(api_key_matches(&key.record, secret));
@@ -177,16 +177,16 @@ static void keys_of_a_deleted_tenant_are_not_its_successors(void **state)
         char text[KEY_TEXT_SIZE];
         int keys = 0;
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &kept, &e), 0);
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &revoked, &e), 0);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &kept, &e), 0);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &revoked, &e), 0);
         assert_int_equal(registry_revoke_key(r, "acme", revoked.record.id, &e), 0);
         assert_int_equal(registry_published(r, RECORD_KEY, revoked.record.id, 2, &e), 0);
         assert_int_equal(registry_delete_tenant(r, "acme", 1000, &e), 0);
         assert_int_equal(untold(r), 2); /* the tenant, and the key that was not revoked before */
         assert_int_equal(registry_drop_tenant(r, "acme", &e), 0);
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &fresh, &e), 0);
-        assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &keys, &e), 0);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &fresh, &e), 0);
+        assert_int_equal(registry_each_key(r, WHICH_LISTED, "acme", count_key, &keys, &e), 0);
         assert_int_equal(keys, 1);
         keys = 0; /* but the revoked key is published again */
         assert_int_equal(registry_republish(r, RECORD_KEY, revoked.record.id, 1, &e),
@@ -204,7 +204,7 @@ static void revoke_with_tenant(struct registry *r, const char *name, msec now, b
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
-        assert_int_equal(registry_add_key(r, name, SCOPE_READ, 0, text, &key, &e), 0);
+        assert_int_equal(add_key(r, name, SCOPE_READ, 0, text, &key, &e), 0);
         assert_int_equal(registry_delete_tenant(r, name, now, &e), 0);
         if (told)
                 assert_int_equal(registry_published(r, RECORD_KEY, key.record.id, 2, &e), 0);
@@ -237,7 +237,7 @@ static void keys_of_long_deleted_tenants_are_forgotten(void **state)
         struct err e = {0};
         char text[KEY_TEXT_SIZE];
         assert_int_equal(registry_add_tenant(r, &alive, TENANTS_MAX, NAME_REUSED, &e), 0);
-        assert_int_equal(registry_add_key(r, "alive", SCOPE_READ, now, text, &key, &e), 0);
+        assert_int_equal(add_key(r, "alive", SCOPE_READ, now, text, &key, &e), 0);
         assert_int_equal(registry_published(r, RECORD_KEY, key.record.id, 1, &e), 0);
         revoke_with_tenant(r, "told", now, true);
         revoke_with_tenant(r, "untold", now, false);

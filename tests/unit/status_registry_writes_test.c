@@ -5,7 +5,7 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/registry_rows.h"
+#include "status-store/registry/registry_rows.h"
 #include "tests/unit/writer_rig.h"
 
 enum { ADDERS = 8, KEYS_EACH = 10 };
@@ -80,7 +80,7 @@ static void *add_keys(void *owner)
         char text[KEY_TEXT_SIZE];
         for (int i = 0; i < KEYS_EACH; i++) {
                 struct key key;
-                if (registry_add_key(a->registry, "acme", SCOPE_READ, 0, text, &key, &e) == 0 &&
+                if (add_key(a->registry, "acme", SCOPE_READ, 0, text, &key, &e) == 0 &&
                     registry_each_key(a->registry, WHICH_ALL, "acme", is_key, &key, &e) == 0)
                         a->seen += key.record.v == 0;
         }
@@ -120,14 +120,14 @@ static void a_full_disk_is_told(void **state)
         int added = 0, kept = 0;
         assert_int_equal(registry_add_tenant(r, &t, TENANTS_MAX, NAME_REUSED, &e), 0);
         assert_int_equal(registry_write(r, set_pages_max, few, &e), 0);
-        while (added < 1000 && registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e) == 0)
+        while (added < 1000 && add_key(r, "acme", SCOPE_READ, 0, text, &key, &e) == 0)
                 added++;
         assert_int_equal(e.code, ERR_UNAVAILABLE);
         err_clear(&e);
         assert_int_equal(registry_each_key(r, WHICH_ALL, "acme", count_key, &kept, &e), 0);
         assert_int_equal(kept, added);
         assert_int_equal(registry_write(r, set_pages_max, many, &e), 0);
-        assert_int_equal(registry_add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
+        assert_int_equal(add_key(r, "acme", SCOPE_READ, 0, text, &key, &e), 0);
 }
 
 int main(void)

@@ -13,7 +13,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "status-store/projection.h"
+#include "status-store/projection/projection.h"
 
 struct place {
         char folder[32], path[48];
@@ -104,7 +104,8 @@ static inline void rig_submit(struct rig *r, const struct job *j)
         rig_fold(r, &encoded);
 }
 
-/* Folds an event of the job's first run and the given attempt (0: none). */
+/* Folds an event of the job's first run and the given attempt (0: none). `released` is of what
+ * started before `at`. */
 static inline void rig_tell(struct rig *r, const struct job *j, enum event_kind kind,
                             int64_t attempt, msec at)
 {
@@ -112,6 +113,7 @@ static inline void rig_tell(struct rig *r, const struct job *j, enum event_kind 
                           .run = 1,
                           .attempt = attempt,
                           .at = at,
+                          .after = at,
                           .ms = 5,
                           .worker = bytes_of_text("host/1")};
         memcpy(e.id, j->id, sizeof(e.id));

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "status-store/retention.h"
+#include "status-store/projection/retention.h"
 #include "status-store/stats.h"
 
 static json_t *stats_of(const struct rig *rig, msec now)

@@ -4,9 +4,9 @@
  */
 #include "tests/unit/registry_rig.h"
 
-#include "status-store/in_force.h"
-#include "status-store/registry_tokens.h"
-#include "status-store/registry_types.h"
+#include "status-store/provisioning/in_force.h"
+#include "status-store/registry/registry_tokens.h"
+#include "status-store/registry/registry_types.h"
 
 #define OK(call) assert_int_equal(call, 0)
 

@@ -5,9 +5,9 @@
  */
 #include "tests/unit/order_rig.h"
 
-#include "status-store/list.h"
-#include "status-store/lookup.h"
-#include "status-store/retention.h"
+#include "status-store/jobs/list.h"
+#include "status-store/jobs/lookup.h"
+#include "status-store/projection/retention.h"
 
 /* What the store answers, as text that the caller frees. */
 static char *answer(struct rig *r, int64_t attempt, msec as_of)
@@ -22,7 +22,7 @@ static char *answer(struct rig *r, int64_t attempt, msec as_of)
         AUTO_READER *reader = readers_take(readers, &e);
         assert_int_equal(lookup_write_delivery(reader, &d, as_of, &out, &e), 0);
         if (lookup_job(reader, "acme", ID, &job, &e) == 1 && job.row.shown) {
-                assert_int_equal(lookup_write_job(reader, &job, &out, &e), 0);
+                assert_int_equal(lookup_write_job(reader, &job, NULL, &out, &e), 0);
                 assert_int_equal(lookup_write_attempts(reader, &job, &out, &e), 0);
         }
         stored_job_fini(&job);
@@ -121,7 +121,13 @@ static int listed(struct rig *r, const char *type, int priority)
         struct err e = {0};
         AUTO_BUFFER out = {0};
         struct list_query q = {
-                .tenant = "*", .status = -1, .type = type, .priority = priority, .limit = 10};
+                .filter = {.tenant = "*"}, .after = cursor_start(false), .limit = 10};
+        if (priority >= 0)
+                q.filter.priorities = 1u << priority;
+        if (type != NULL) {
+                q.filter.type_count = 1;
+                snprintf(q.filter.types[0], JOB_TYPE_SIZE, "%s", type);
+        }
         AUTO(readers) readers = readers_create(r->place.path, 1, &e);
         AUTO_READER *reader = readers_take(readers, &e);
         assert_int_equal(list_write(reader, &q, &out, &e), 0);

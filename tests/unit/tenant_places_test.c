@@ -2,7 +2,7 @@
  *
  * tenant_places_test.c: how many places there are, for one tenant and for all.
  */
-#include "gateway/tenant_places.h"
+#include "common/http/tenant_places.h"
 
 #include <string.h>
 

@@ -157,6 +157,33 @@ static void a_limit_has_a_queue_of_tokens(void **state)
         }
 }
 
+static void a_pause_has_a_queue_and_its_exchange(void **state)
+{
+        static const char *const broken[] = {"", "send_email", "type:", "tenant:acme",
+                                             "type:a/b/c"};
+        struct part p = {0};
+        struct err e = {0};
+
+        (void)state;
+        assert_int_equal(topology_each_of_pause("type:acme/a.b", write_part, &p, &e), 0);
+        assert_string_equal(p.text.data, "exchange parked-tenant.acme.a.b fanout\n"
+                                         "queue parked-tenant.acme.a.b\n"
+                                         "parked-tenant.acme.a.b --> parked-tenant.acme.a.b\n");
+        buffer_clear(&p.text);
+        assert_int_equal(topology_each_of_pause("type:a.b", write_part, &p, &e), 0);
+        assert_string_equal(p.text.data, "exchange parked.a.b fanout\n"
+                                         "queue parked.a.b\n"
+                                         "parked.a.b --> parked.a.b\n");
+        buffer_clear(&p.text);
+        for (size_t i = 0; i < COUNT(broken); i++) {
+                err_clear(&e);
+                assert_int_equal(topology_each_of_pause(broken[i], write_part, &p, &e), -1);
+                assert_int_equal(e.code, ERR_INVALID);
+        }
+        assert_int_equal(p.text.length, 0);
+        buffer_fini(&p.text);
+}
+
 /* A job that reaches no queue must come back to its publisher, and no stream may be on the way. */
 static void work_and_hold_reach_one_queue_alone(void **state)
 {
@@ -273,6 +300,9 @@ static const struct {
         {"warren-provision", "slots-type.send.email.3", true, true, true},
         {"warren-provision", "rates-type.a.1", true, true, true},
         {"warren-provision", "cooling-type.a.1", true, true, true},
+        {"warren-provision", "parked.export", true, true, true},
+        {"warren-provision", "parked-tenant.acme.export", true, true, true},
+        {"warren-provision", "marks", false, false, false},
         {"warren-provision", "xjobs.acme", false, false, false},
         {"warren-provision", "due", false, false, true},
         {"warren-provision", "amq.default", false, true, false},
@@ -290,7 +320,8 @@ static const struct {
         {"warren-gateway", "dead", false, false, false},
         {"warren-gateway", "control", false, false, true},
         {"warren-gateway", "events", false, true, true},
-        {"warren-gateway", "marks", false, true, false},
+        {"warren-gateway", "marks", false, false, false},
+        {"warren-gateway", "parked.export", false, false, false},
         {"warren-gateway", "amq.default", false, false, false},
         {"warren-consumer", "jobs.acme.low", false, false, true},
         {"warren-consumer", "due", false, true, false},
@@ -303,7 +334,21 @@ static const struct {
         {"warren-consumer", "dead", false, true, false},
         {"warren-consumer", "control", false, false, true},
         {"warren-consumer", "marks", false, false, true},
+        {"warren-consumer", "parked.export", false, true, false},
+        {"warren-consumer", "parked-tenant.acme.export", false, true, false},
+        {"warren-consumer", "parked", false, false, false},
         {"warren-consumer", "eventsx", false, false, false},
+        {"warren-operator", "jobs.acme", false, true, false},
+        {"warren-operator", "delay.30s", false, true, false},
+        {"warren-operator", "work", false, true, false},
+        {"warren-operator", "events", false, true, false},
+        {"warren-operator", "marks", false, true, false},
+        {"warren-operator", "parked.export", false, false, true},
+        {"warren-operator", "parked-tenant.acme.export", false, false, true},
+        {"warren-operator", "hold.30s", false, false, false},
+        {"warren-operator", "due", false, false, false},
+        {"warren-operator", "control", false, false, false},
+        {"warren-operator", "sync", false, false, false},
         {"warren-status-store", "events", false, false, true},
         {"warren-status-store", "sync", false, true, false},
         {"warren-status-store", "jobs.acme", false, false, false},
@@ -374,6 +419,10 @@ static void accounts_follow_what_a_look_wants(void **state)
                 {"warren-dlx-monitor", "dead"},
                 {"warren-dlx-monitor", "unroutable"},
                 {"warren-dlx-monitor", "events"},
+                {"warren-operator", "events"},
+                {"warren-operator", "marks"},
+                {"warren-operator", "parked.export"},
+                {"warren-provision", "parked-tenant.acme.export"},
                 {"warren-provision", "control"},
                 {"warren-provision", "jobs.acme.high"},
         };
@@ -399,6 +448,7 @@ int main(void)
                 cmocka_unit_test(bindings_join_what_is_declared),
                 cmocka_unit_test(tenant_has_its_own_exchange_and_lanes),
                 cmocka_unit_test(a_limit_has_a_queue_of_tokens),
+                cmocka_unit_test(a_pause_has_a_queue_and_its_exchange),
                 cmocka_unit_test(work_and_hold_reach_one_queue_alone),
                 cmocka_unit_test(every_exchange_feeds_what_it_is_said_to),
                 cmocka_unit_test(bad_tenant_names_declare_nothing),

@@ -53,6 +53,13 @@ class Installation:
     def apply_topology(self):
         self.broker.apply(self.warren.vhost, self.bin)
 
+    def know_operator(self):
+        """What the newer primary's configuration has, and an older one refuses."""
+        self.primary.settings["operator_password_file"] = self.broker.secrets / "warren-operator.password"
+
+    def forget_operator(self):
+        del self.primary.settings["operator_password_file"]
+
     def check_topology(self):
         """`warren topology check`, as the administrator runs it: what it prints when it finds nothing."""
         login = f"warren-admin:{self.broker.password}"

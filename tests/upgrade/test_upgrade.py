@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The version before beside this one: docs/upgrading.md's order under load, the way back, and what happens
 out of order. `./test.sh upgrade` builds the version before and runs this."""
+import contextlib
+import sqlite3
 import time
 
 import pytest
 
 from harness.broker import BIN
+from harness.pauses import await_paused, pause, resume
 from harness.until import until
 from installation import BEFORE, Installation, Steps, back_up, remove_database, restore
 
@@ -64,6 +67,26 @@ def later(site, gateway, delay):
     return id
 
 
+def check_cancel(site, what):
+    """Older consumers read no marks, and are not waited for."""
+    id = site.warren.api.submit("noop", ["cancelled"], delay="1h")["id"]
+    answer = site.warren.api.request("POST", f"/jobs/{id}/cancel")
+    assert answer.status_code == 202 and answer.json()["workers_behind"] == [], (what, answer.text)
+
+
+def check_pause_and_move(site):
+    """Jobs of a paused type wait until the pause is over. One that is moved runs once."""
+    warren = site.warren
+    ids = await_paused(warren, warren.api, pause(warren, "echo"))
+    resume(warren, "echo")
+    ids.append(warren.api.submit("noop", ["moved"], delay="1h")["id"])
+    warren.api.wait(ids[-1], "scheduled")
+    answer = warren.api.request("POST", f"/jobs/{ids[-1]}/run-now")
+    assert answer.status_code == 202, answer.text
+    assert {warren.api.wait(id)["status"] for id in ids} == {"completed"}
+    assert set(site.starts(ids).values()) == {1}
+
+
 @pytest.mark.timeout(1200)
 def test_in_the_documented_order_and_back(site, steps, tally):
     old_gateway, new_gateway = site.gateways
@@ -74,17 +97,22 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     site.apply_topology()
     steps.hold("1 topology and accounts")
     upgrade(site, steps, "2 the replica", site.replica, while_stopped=back_up)
+    site.know_operator()
     upgrade(site, steps, "2 the primary", site.primary, while_stopped=back_up)
     until(site.check_topology, 60, "topology check finds nothing")
     steps.hold("3 bindings")
-    upgrade(site, steps, "4 one gateway of two", new_gateway)
+    upgrade(site, steps, "4 dlx-monitor", site.warren.dlx_monitor)
+    upgrade(site, steps, "5 one gateway of two", new_gateway)
     made_between = site.warren.tenant("made-between")
     assert made_between.api.run("echo", [1])["status"] == "completed"
     assert site.warren.api_at(new_gateway, "made-between").run("echo", [2])["status"] == "completed"
-    upgrade(site, steps, "4 both gateways", old_gateway)
-    upgrade(site, steps, "5 dlx-monitor", site.warren.dlx_monitor)
-    upgrade(site, steps, "5 one consumer of two", site.consumers[0])
-    upgrade(site, steps, "5 both consumers", site.consumers[1])
+    upgrade(site, steps, "5 both gateways", old_gateway)
+    check_cancel(site, "with the consumers of the version before")
+    upgrade(site, steps, "6 one consumer of two", site.consumers[0])
+    check_cancel(site, "with one consumer of two")
+    upgrade(site, steps, "6 both consumers", site.consumers[1])
+    check_cancel(site, "with both consumers")
+    check_pause_and_move(site)
     steps.waiting.clear()
     steps.hold("this version", 1)
     check_same_rows(site, steps.ended)
@@ -92,15 +120,21 @@ def test_in_the_documented_order_and_back(site, steps, tally):
     site.install(BEFORE)
     for consumer in site.consumers:
         upgrade(site, steps, f"back: {consumer.name}", consumer)
-    upgrade(site, steps, "back: dlx-monitor", site.warren.dlx_monitor)
     for gateway in site.gateways:
         upgrade(site, steps, f"back: {gateway.name}", gateway)
+    upgrade(site, steps, "back: dlx-monitor", site.warren.dlx_monitor, while_stopped=older_archive)
     steps.waiting.clear()
     steps.hold("back, but for the status-stores", 1)
     check_starts(site, steps, tally, "back")
     check_same_rows(site, site.load.wanted)
     assert site.primary.metrics()[SKIPPED] == site.replica.metrics()[SKIPPED] == 0
     status_stores_back(site, tally)
+
+
+def older_archive(program):
+    """As docs/upgrading.md says: without the column that an older dlx-monitor does not know."""
+    with contextlib.closing(sqlite3.connect(program.settings["archive"])) as db:
+        db.executescript("ALTER TABLE letters DROP COLUMN replay_copy; PRAGMA user_version = 3;")
 
 
 def refuses_to_start(store):
@@ -114,6 +148,7 @@ def refuses_to_start(store):
 def status_stores_back(site, tally):
     """With its files of before the upgrade an older status-store shows all jobs that ended, without what only
     packs said of them."""
+    site.forget_operator()
     refuses_to_start(site.primary)
     for store in (site.primary, site.replica):
         site.put(store, while_stopped=restore)

@@ -17,10 +17,24 @@ enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
 /* A read may wait 60 s for a job to end. */
 static const msec call_timeout = (msec)75 * MSEC_SECOND;
 
+static const char ask_doctor[] = "\n  'warren doctor' says what is wrong";
+
+static bool prefers_admin_key(const struct cli *c, enum api_role role)
+{
+        return role == API_ADMIN || cli_has(c, "tenant");
+}
+
+static bool takes_admin_key(const struct cli *c, enum api_role role)
+{
+        const struct settings *s = &c->settings;
+
+        return s->admin_key != NULL && (s->api_key == NULL || prefers_admin_key(c, role));
+}
+
 static struct http_client *client_of(struct cli *c, enum api_role role, struct err *e)
 {
         const struct settings *s = &c->settings;
-        const char *key = role == API_ADMIN && s->admin_key != NULL ? s->admin_key : s->api_key;
+        const char *key = takes_admin_key(c, role) ? s->admin_key : s->api_key;
 
         if (c->clients[role] == NULL)
                 c->clients[role] =
@@ -40,22 +54,37 @@ void api_close(struct cli *c)
         http_client_destroy(&c->clients[API_ADMIN]);
 }
 
-int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
-            struct http_reply *reply, struct err *e)
+/* 0: reply holds the answer, whatever its body is. */
+static int exchange(struct cli *c, enum api_role role, const struct http_call *call,
+                    struct http_reply *reply, struct err *e)
 {
         struct http_client *client = client_of(c, role, e);
-        struct scan_fault fault;
 
         if (client == NULL)
                 return err_wrap(e, "WARREN_URL");
         if (http_client_call(client, call, reply, e) < 0)
                 return err_wrap(e, "gateway at %s", c->settings.url);
+        return 0;
+}
+
+static int check_json(const struct cli *c, const struct http_reply *reply, struct err *e)
+{
+        struct scan_fault fault;
+
         if (reply->body.length > 0 &&
             scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
                 return err_set(e, ERR_PROTOCOL,
                                "%s answered %d without JSON: it is not a Warren gateway",
                                c->settings.url, reply->status);
         return 0;
+}
+
+int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
+            struct http_reply *reply, struct err *e)
+{
+        if (exchange(c, role, call, reply, e) < 0)
+                return -1;
+        return check_json(c, reply, e);
 }
 
 int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e)
@@ -173,8 +202,12 @@ static void explain(const struct http_reply *reply, struct bytes body, const str
         if (text.length == 0)
                 add_detail(reply, &text);
         if (view_is(problem, "accepted", "unknown")) {
-                buffer_add_text(&text, "\n  it may have been accepted; its id is ");
-                view_add(problem, "id", &text);
+                AUTO_BUFFER id = {0};
+                if (view_add(problem, "id", &id))
+                        buffer_printf(&text, "\n  it may have been accepted; its id is %s",
+                                      id.data);
+                else
+                        buffer_add_text(&text, "\n  it may have been done, or may be done later");
         }
         buffer_add(out, text.data, text.length);
 }
@@ -184,21 +217,19 @@ void api_explain(const struct http_reply *reply, struct bytes body, struct buffe
         explain(reply, body, NULL, out);
 }
 
-static bool is_submission(const char *path)
+static bool is_of(const struct http_call *call, const char *path)
 {
-        size_t length = strcspn(path, "?");
-
-        return bytes_equal_text(bytes_of(path, length), "/api/v1/jobs") ||
-               bytes_equal_text(bytes_of(path, length), "/api/v1/jobs/batch");
+        return bytes_equal_text(bytes_of(call->path, strcspn(call->path, "?")), path);
 }
 
 static const char *scope_of(enum api_role role, const struct http_call *call)
 {
         if (role == API_ADMIN)
                 return "admin";
-        if (strcmp(call->method, "GET") == 0)
-                return "read";
-        return is_submission(call->path) ? "submit" : "operate";
+        if (is_of(call, "/api/v1/jobs") || is_of(call, "/api/v1/jobs/batch"))
+                return strcmp(call->method, "GET") == 0 ? "read" : "submit";
+        return strcmp(call->method, "GET") == 0 && !is_of(call, "/api/v1/audit") ? "read"
+                                                                                 : "operate";
 }
 
 /* Says which variable to set, and which scope its key needs. */
@@ -206,11 +237,14 @@ static void add_key_advice(const struct cli *c, enum api_role role, const struct
                            const struct http_reply *reply, struct buffer *out)
 {
         const struct settings *s = &c->settings;
-        const char *variable = role == API_ADMIN ? "WARREN_ADMIN_KEY" : "WARREN_API_KEY";
-        bool given = s->api_key != NULL || (role == API_ADMIN && s->admin_key != NULL);
+        const char *variable = takes_admin_key(c, role) || prefers_admin_key(c, role)
+                                       ? "WARREN_ADMIN_KEY"
+                                       : "WARREN_API_KEY";
+        bool given = s->api_key != NULL || s->admin_key != NULL;
         AUTO_BUFFER detail = {0};
 
-        if (reply->status == 401 && !given)
+        bool of_another = reply->status == 403 && cli_has(c, "tenant") && s->admin_key == NULL;
+        if ((reply->status == 401 && !given) || of_another)
                 buffer_printf(out, "\n  %s is not set", variable);
         add_detail(reply, &detail);
         if (reply->status == 403 && strstr(detail.data, "scope") != NULL)
@@ -230,6 +264,7 @@ static void print_problem(const struct cli *c, const struct http_reply *reply)
                 line.length--;
                 if (reply->retry_after >= 0)
                         json_put_int(&line, "retry_after", reply->retry_after / MSEC_SECOND);
+                json_put_given(&line, "about", bytes_of_text(c->about));
                 cli_add_submitted(c, &line);
                 buffer_add_char(&line, '}');
         }
@@ -252,7 +287,23 @@ enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct
         if (reply->retry_after >= 0 && c->submitted == NULL)
                 buffer_printf(&text, "\n  try again in %lld s",
                               (long long)(reply->retry_after / MSEC_SECOND));
+        if (code == EXIT_UNREACHABLE)
+                buffer_add_text(&text, ask_doctor);
         return cli_fail(c, code, "%s", text.data);
+}
+
+/* There is no answer; a request that changes something says whether it may have done so. */
+static enum exit_code fail_unanswered(const struct cli *c, const struct http_call *call,
+                                      const struct http_reply *reply, const struct err *e)
+{
+        bool changes = strcmp(call->method, "GET") != 0;
+        const char *state = !changes      ? ""
+                            : reply->sent ? "\n  it may have been done"
+                                          : "\n  nothing was done";
+
+        if (e->code != ERR_UNAVAILABLE && e->code != ERR_TIMEOUT)
+                return cli_fail_err(c, e);
+        return cli_fail(c, EXIT_UNREACHABLE, "%s%s%s", e->text, state, ask_doctor);
 }
 
 enum exit_code api_call(struct cli *c, enum api_role role, const struct http_call *call,
@@ -261,10 +312,22 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
         struct err e = {0};
 
         if (api_ask(c, role, call, reply, &e) < 0)
-                return cli_fail_err(c, &e);
+                return fail_unanswered(c, call, reply, &e);
         if (reply->status < 200 || reply->status > 299)
                 return api_refusal(c, role, call, reply);
         return EXIT_DONE;
+}
+
+enum exit_code api_get_bytes(struct cli *c, const struct http_call *call, struct http_reply *reply)
+{
+        struct err e = {0};
+
+        if (exchange(c, API_USER, call, reply, &e) < 0)
+                return cli_fail_err(c, &e);
+        if (reply->status == 200)
+                return EXIT_DONE;
+        return check_json(c, reply, &e) < 0 ? cli_fail_err(c, &e)
+                                            : api_refusal(c, API_USER, call, reply);
 }
 
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
@@ -280,6 +343,9 @@ enum exit_code api_print(const struct cli *c, const struct http_reply *reply, ap
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply->body));
         show(c, api_value(reply), &out);
+        if (view_int(api_value(reply), "masked") > 0)
+                cli_note(c, "masked values: %lld; a key with the scope 'operate' sees them",
+                         (long long)view_int(api_value(reply), "masked"));
         return cli_print(c, buffer_bytes(&out));
 }
 
@@ -307,7 +373,8 @@ void api_query_options(struct buffer *path, const struct arguments *a)
                 if (a->given[i].option->member == NULL)
                         continue;
                 buffer_printf(path, "%c%s=", separator, a->given[i].option->member);
-                url_encode(path, a->given[i].value);
+                bool is_switch = a->given[i].option->value == NULL;
+                url_encode(path, is_switch ? "true" : a->given[i].value);
                 separator = '&';
         }
 }
@@ -326,6 +393,20 @@ char *api_path(const char *pattern, ...)
         }
         va_end(texts);
         return buffer_take(&path);
+}
+
+char *api_path_tenant(const struct cli *c, const char *pattern, const char *text)
+{
+        const char *tenant = cli_option(c, "tenant");
+        AUTO_FREE char *path = api_path(pattern, text);
+        struct buffer out = {0};
+
+        buffer_add_text(&out, path);
+        if (tenant != NULL) {
+                buffer_add_text(&out, strchr(pattern, '?') == NULL ? "?tenant=" : "&tenant=");
+                url_encode(&out, tenant);
+        }
+        return buffer_take(&out);
 }
 
 static void add_member(struct buffer *body, const struct option *o, struct bytes value)

@@ -8,9 +8,10 @@
 #include "common/http/client.h"
 #include "ui/cli/cli.h"
 
+/* Which key a call takes; the other one when that is not given. */
 enum api_role {
-        API_USER,  /* WARREN_API_KEY */
-        API_ADMIN, /* WARREN_ADMIN_KEY, else WARREN_API_KEY */
+        API_USER,  /* WARREN_API_KEY, with --tenant WARREN_ADMIN_KEY */
+        API_ADMIN, /* WARREN_ADMIN_KEY: what only administrators do */
 };
 
 /* 0: reply holds the answer, of any status; its body is JSON or empty. -1: the gateway is
@@ -25,9 +26,13 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
                         struct http_reply *reply) MUST_CHECK;
 enum exit_code api_get(struct cli *c, enum api_role role, const char *path,
                        struct http_reply *reply) MUST_CHECK;
+/* As api_call, of an answer that need not be JSON. */
+enum exit_code api_get_bytes(struct cli *c, const struct http_call *call,
+                             struct http_reply *reply) MUST_CHECK;
 /* Adds an answer as text for people. */
 typedef void api_show_fn(const struct cli *c, struct scan_value answer, struct buffer *out);
-/* Prints the answer: unchanged with --json, else what show adds. */
+/* Prints the answer: unchanged with --json, else what show adds; and on standard error that values
+ * of the job or letter are masked. */
 enum exit_code api_print(const struct cli *c, const struct http_reply *reply, api_show_fn *show);
 /* api_call, then api_print. */
 enum exit_code api_show(struct cli *c, enum api_role role, const struct http_call *call,
@@ -53,6 +58,8 @@ void api_body_options(struct buffer *body, const struct arguments *a);
 int api_body_payload(struct buffer *body, const char *argument, struct err *e) MUST_CHECK;
 /* The pattern, in which each * becomes the next text, percent-encoded. Owned. */
 char *api_path(const char *pattern, ...) MUST_CHECK;
+/* The same of one text; --tenant, if given, is a parameter of its query. Owned. */
+char *api_path_tenant(const struct cli *c, const char *pattern, const char *text) MUST_CHECK;
 
 void api_close(struct cli *c);
 

@@ -10,13 +10,15 @@
 
 struct option {
         const char *name;  /* without its dashes; NULL ends the table */
-        const char *value; /* its value's name in the help; NULL: a switch */
+        const char *value; /* its value's name in the help, which for a time, a duration or a
+                            * number says what is accepted; NULL: a switch */
         const char *help;
         const char *words; /* the allowed values, separated by spaces; NULL: any */
         /* The member of the request's body, or the parameter of its query, that gets the value (a
          * switch: true). NULL: the command reads the option itself. */
         const char *member;
-        bool number; /* in a body: a number when it is one, else a text */
+        bool number;  /* in a body: a number when it is one, else a text */
+        bool several; /* of `words`, with commas between */
 };
 
 enum { OPTIONS_MAX = 24, WORDS_MAX = 100 };

@@ -10,6 +10,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
+#include "ui/cli/progress.h"
 
 struct batch_counts {
         uint64_t accepted, refused; /* with those of earlier runs */
@@ -20,12 +21,8 @@ struct batch_counts {
 };
 
 struct batch_progress {
-        bool shown;    /* false: nothing is ever written, as with --json */
-        bool terminal; /* standard error is one */
-        bool drawn;    /* the bar is on the terminal's last line */
-        bool waiting;  /* a wait was shown last */
-        unsigned width;
-        msec began, last; /* when it was last shown; on the monotonic clock */
+        struct progress line;
+        bool waiting; /* a wait was shown last */
 };
 
 void batch_progress_begin(struct batch_progress *p, bool shown);

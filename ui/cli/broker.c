@@ -8,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/json_scan.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "ui/cli/api.h"
-#include "ui/cli/view.h"
 
 /* How long a declaration waits for the link to come up. */
 static const msec declare_timeout = (msec)10 * MSEC_SECOND;
@@ -36,40 +33,6 @@ struct http_client *broker_management(const struct cli *c, struct err *e)
         if (client == NULL)
                 err_wrap(e, "WARREN_MANAGEMENT_URL");
         return client;
-}
-
-int broker_ask(struct http_client *management, const char *path, struct http_reply *reply,
-               struct err *e)
-{
-        struct scan_fault fault;
-
-        if (http_client_call(management, &(struct http_call){.method = "GET", .path = path}, reply,
-                             e) < 0)
-                return -1;
-        if (reply->status == 401 || reply->status == 403)
-                return err_set(e, ERR_FORBIDDEN, "the login may not use the management API");
-        if (reply->status != 200)
-                return err_set(e, ERR_UNAVAILABLE, "the management API answered %d", reply->status);
-        if (scan_check(buffer_bytes(&reply->body), SCAN_DEPTH_WRAPPED, &fault) < 0)
-                return err_set(e, ERR_PROTOCOL, "the management API's answer is not JSON");
-        return 0;
-}
-
-int broker_each_queue(struct http_client *management, const char *vhost, broker_queue_fn *each,
-                      void *owner, struct err *e)
-{
-        AUTO_FREE char *path = api_path("/api/queues/*?columns=name,messages", vhost);
-        AUTO_REPLY reply = {0};
-        struct scan_item item;
-
-        if (broker_ask(management, path, &reply, e) < 0)
-                return -1;
-        for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &item);) {
-                AUTO_BUFFER name = {0};
-                if (view_add(item.value, "name", &name))
-                        each(owner, name.data, view_int(item.value, "messages"));
-        }
-        return 0;
 }
 
 char *broker_vhost(const struct cli *c)

@@ -11,14 +11,6 @@
 
 /* A client of WARREN_MANAGEMENT_URL. ERR_INVALID when it is not set. */
 struct http_client *broker_management(const struct cli *c, struct err *e) MUST_CHECK;
-/* Asks the management API. 0: reply is a 200 with JSON. */
-int broker_ask(struct http_client *management, const char *path, struct http_reply *reply,
-               struct err *e) MUST_CHECK;
-/* Calls each for every queue of the vhost. messages: those that wait and those that are unacked;
- * -1: the broker does not say. */
-typedef void broker_queue_fn(void *owner, const char *name, int64_t messages);
-int broker_each_queue(struct http_client *management, const char *vhost, broker_queue_fn *each,
-                      void *owner, struct err *e) MUST_CHECK;
 /* Warren's vhost: the one in WARREN_ADMIN_AMQP_URL, else "warren". Owned. */
 char *broker_vhost(const struct cli *c);
 

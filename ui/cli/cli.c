@@ -13,6 +13,16 @@
 #include "common/base/own.h"
 #include "ui/cli/table.h"
 
+void cli_add_tenant(const struct cli *c, struct buffer *out)
+{
+        const char *tenant = cli_option(c, "tenant");
+
+        if (tenant == NULL)
+                return;
+        buffer_add_text(out, " --tenant ");
+        show_text(out, bytes_of_text(strcmp(tenant, "*") == 0 ? "'*'" : tenant));
+}
+
 void cli_add_submitted(const struct cli *c, struct buffer *out)
 {
         if (c->submitted == NULL)
@@ -23,6 +33,7 @@ void cli_add_submitted(const struct cli *c, struct buffer *out)
         }
         buffer_add_text(out, "\n  the job was submitted; 'warren get ");
         show_text(out, bytes_of_text(c->submitted));
+        cli_add_tenant(c, out);
         buffer_add_text(out, " --wait' waits for it again");
 }
 

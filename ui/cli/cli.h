@@ -51,6 +51,8 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
 /* If a job was submitted, adds a line about how to wait for it, or with --json its id as a member.
  */
 void cli_add_submitted(const struct cli *c, struct buffer *out);
+/* Adds " --tenant NAME" when it was given, quoted for a shell: to a command that is suggested. */
+void cli_add_tenant(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
 /* Says on standard error what a command that takes some time does; nothing with --json. */
 void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -76,9 +78,12 @@ const char *cli_option(const struct cli *c, const char *name);
 bool cli_has(const struct cli *c, const char *name);
 
 command_fn command_submit, command_get, command_list, command_watch, command_stats;
+command_fn command_find_jobs, command_why, command_workers, command_queues, command_audit;
+command_fn command_cancel, command_run_now, command_retry, command_reschedule, command_priority;
+command_fn command_forget, command_operation, command_operations, command_pause, command_resume;
 command_fn command_tenant_add, command_tenant_list, command_tenant_show, command_tenant_set;
 command_fn command_tenant_rm, command_tenant_slots;
-command_fn command_key_add, command_key_list, command_key_rm;
+command_fn command_key_add, command_key_list, command_key_rotate, command_key_rm;
 command_fn command_type_list, command_type_show, command_type_set, command_type_slots;
 command_fn command_dlq_list, command_dlq_show, command_dlq_requeue;
 command_fn command_topology_apply, command_topology_export, command_topology_check;

@@ -91,8 +91,8 @@ static void list_help(const char *noun, struct buffer *out)
         add_options("Options of every command", command_shared_options, out);
         buffer_add_text(
                 out,
-                "\nSettings: WARREN_URL, WARREN_API_KEY; WARREN_ADMIN_KEY (tenants, types, "
-                "keys, doctor);\n"
+                "\nSettings: WARREN_URL, WARREN_API_KEY; WARREN_ADMIN_KEY (tenants, keys, limits, "
+                "doctor, --tenant);\n"
                 "WARREN_ADMIN_AMQP_URL, WARREN_MANAGEMENT_URL (topology, doctor). They may also "
                 "be\n"
                 "lines 'url = …', 'api_key = …' and so on in ~/.config/warren/config.\n"

@@ -23,6 +23,19 @@ const struct option command_shared_options[] = {
         {0},
 };
 
+/* --tenant also chooses WARREN_ADMIN_KEY. */
+#define OF_TENANT "of this tenant (WARREN_ADMIN_KEY)"
+
+static const struct option one_job_options[] = {
+        {"tenant", "NAME", .help = "the job is " OF_TENANT},
+        {0},
+};
+
+static const struct option find_options[] = {
+        {"tenant", "NAME", .help = "only jobs " OF_TENANT},
+        {0},
+};
+
 static const struct option submit_options[] = {
         {"priority", "NAME", "how urgent it is", PRIORITIES, "priority", .number = true},
         {"delay", "DURATION", "do not start before this time has passed: 30s, 5m, 2d",
@@ -35,7 +48,7 @@ static const struct option submit_options[] = {
          .member = "expires", .number = true},
         {"key", "TEXT", "idempotency key: submitted again with it, the job is not made again",
          .member = "idempotency_key"},
-        {"tenant", "NAME", "the job's tenant (admin key only)", .member = "tenant_id"},
+        {"tenant", "NAME", "the job's tenant (WARREN_ADMIN_KEY)", .member = "tenant_id"},
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"dry-run", .help = "check it, or all jobs of --batch, without submitting anything"},
         {"batch", "FILE", .help = "submit the jobs in FILE, or - for standard input"},
@@ -47,25 +60,132 @@ static const struct option submit_options[] = {
 static const struct option get_options[] = {
         {"wait", .help = "wait until it has ended; exit code 1 when it failed"},
         {"attempts", .help = "with --json: print its attempts instead of the job"},
+        {"events", .help = "print its events instead of the job"},
+        {"payload", .help = "print its payload instead of the job, as it was submitted"},
+        {"tenant", "NAME", .help = "the job is " OF_TENANT},
         {0},
 };
 
+#define JOB_FILTERS \
+        {"status", "STATUS,...", "only jobs with one of these statuses", STATUSES, \
+         .member = "status", .several = true}, \
+        {"type", "TYPE,...", "only jobs of these types", .member = "type"}, \
+        {"priority", "NAME,...", "only jobs of these priorities", PRIORITIES, \
+         .member = "priority", .several = true}, \
+        {"tenant", "NAME", "only jobs of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"}, \
+        {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"}, \
+        {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"}, \
+        {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"}
+
 static const struct option list_options[] = {
-        {"status", "STATUS", "only jobs with this status", STATUSES, .member = "status"},
-        {"type", "TYPE", "only jobs of this type", .member = "type"},
-        {"priority", "NAME", "only jobs of this priority", PRIORITIES, .member = "priority"},
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
-        {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"},
-        {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"},
-        {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"},
+        JOB_FILTERS,
         {"sort", "ORDER", "newest first, or oldest first", "-created_at created_at",
          .member = "sort"},
+        {"fields", "NAME,...", "only these members of each job: id,status,created_at",
+         .member = "fields"},
+        {"count", .help = "say how many jobs match, up to 10000", .member = "count"},
         LIST_OPTIONS,
         {0},
 };
 
+static const struct option type_list_options[] = {
+        {"tenant", "NAME", "as this tenant sees them (WARREN_ADMIN_KEY)", .member = "tenant"},
+        {"limit", "N", "list at most N (up to 1000)", .member = "limit"},
+        {"cursor", "CURSOR", "continue a list at the cursor that it printed", .member = "cursor"},
+        {0},
+};
+
+static const struct option type_show_options[] = {
+        {"tenant", "NAME", .help = "as this tenant sees it (WARREN_ADMIN_KEY)"},
+        {0},
+};
+
 static const struct option stats_options[] = {
-        {"tenant", "NAME", "only jobs of this tenant (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "only jobs of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
+        {"minutes", "N", "show the last N minutes instead (up to 1440)", .member = "minutes"},
+        {"step", "N", "with --minutes: a row for N minutes", "1 2 5 10 15 30 60", .member = "step"},
+        {0},
+};
+
+static const struct option act_options[] = {
+        JOB_FILTERS,
+        {"yes", .help = "with filters: do not ask"},
+        {"dry-run", .help = "with filters: show what matches, and change nothing"},
+        {"wait", .help = "with IDs: wait until they have ended"},
+        {0},
+};
+
+static const struct option one_act_options[] = {
+        {"tenant", "NAME", .help = "the jobs are " OF_TENANT},
+        {0},
+};
+
+static const struct option reschedule_options[] = {
+        {"at", "TIME", "do not start before this time (RFC 3339)", .member = "run_at"},
+        {"in", "DURATION",
+         .help = "do not start before this time has passed: 30s, 5m, 2d; at most 365d"},
+        {"tenant", "NAME", .help = "the job is " OF_TENANT},
+        {0},
+};
+
+static const struct option operation_options[] = {
+        {"wait", .help = "follow it until it has ended; exit code 1 when jobs failed"},
+        {"abort", .help = "end it; what it has done stays"},
+        {"tenant", "NAME", .help = "it is " OF_TENANT},
+        {0},
+};
+
+static const struct option operations_options[] = {
+        {"state", "STATE", "only operations in this state", "running done aborted failed",
+         .member = "state"},
+        {"tenant", "NAME", "only " OF_TENANT, .member = "tenant"},
+        LIST_OPTIONS,
+        {0},
+};
+
+#define PAUSE_OPTIONS \
+        {"tenant", "NAME", "all types of this tenant; with TYPE: this type of it", \
+         .member = "tenant"}, \
+        {"all-tenants", .help = "with TYPE: of all tenants (WARREN_ADMIN_KEY)"}
+
+static const struct option pause_options[] = {
+        PAUSE_OPTIONS,
+        {"list", .help = "list what is paused, and how many jobs are parked"},
+        {0},
+};
+
+static const struct option resume_options[] = {
+        PAUSE_OPTIONS,
+        {0},
+};
+
+static const struct option workers_options[] = {
+        {"running", .help = "list the jobs that they run"},
+        LIST_OPTIONS,
+        {0},
+};
+
+static const struct option queues_options[] = {
+        {"tenant", "NAME", "only queues of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
+        LIST_OPTIONS,
+        {0},
+};
+
+static const struct option audit_options[] = {
+        {"by", "KEY", "only acts of this key", .member = "by"},
+        {"what", "ACT", "only these acts: tenant.change, or tenant.* for all of tenants",
+         .member = "what"},
+        {"target", "TARGET", "only acts on this: tenant/acme", .member = "target"},
+        {"tenant", "NAME", "only acts on this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
+        {"after", "TIME", "only acts after (RFC 3339)", .member = "after"},
+        {"before", "TIME", "only acts before (RFC 3339)", .member = "before"},
+        LIST_OPTIONS,
+        {0},
+};
+
+static const struct option key_rotate_options[] = {
+        {"overlap", "DURATION", "how long the old key stays valid: 24h (the default), or 0", .member = "overlap"},
+        {"expires", "WHEN", .help = "the new key is not valid after: 90d, or RFC 3339"},
         {0},
 };
 
@@ -73,9 +193,9 @@ static const struct option stats_options[] = {
         {"rate", "N/DURATION", "submissions over HTTP: 10/1m, or unlimited", .member = "rate"}, \
         {"burst", "N", "submissions at once; without it the N of --rate", .member = "burst", \
          .number = true}, \
-        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited", \
+        {"max-running", "N|unlimited", "jobs running at once over all consumers: 1 to 10000", \
          .member = "max_running", .number = true}, \
-        {"max-pending", "N", "jobs waiting, or unlimited", \
+        {"max-pending", "N|unlimited", "jobs waiting", \
          .member = "max_pending", .number = true}, \
         {"weight", "N", "its share of busy consumers relative to other tenants: 1 to 1000", \
          .member = "weight", .number = true}, \
@@ -94,7 +214,7 @@ static const struct option tenant_set_options[] = {
 };
 
 static const struct option type_set_options[] = {
-        {"max-running", "N", "jobs running at once over all consumers: 1 to 10000, or unlimited",
+        {"max-running", "N|unlimited", "jobs running at once over all consumers: 1 to 10000",
          .member = "max_running", .number = true},
         {"max-rate", "N/DURATION", "starts over all consumers: 10/1s, or unlimited",
          .member = "max_rate"},
@@ -108,12 +228,13 @@ static const struct option tenant_rm_options[] = {
 
 static const struct option key_add_options[] = {
         {"scopes", "LIST", .help = "submit,read,operate (the default), or some of them"},
-        {"expires", "TIME", "not valid after this time (RFC 3339)", .member = "expires"},
+        {"name", "TEXT", "what it is for, at most 64 bytes", .member = "name"},
+        {"expires", "WHEN", .help = "not valid after: 90d, or a time (RFC 3339)"},
         {0},
 };
 
 static const struct option dlq_list_options[] = {
-        {"tenant", "NAME", "only letters of this tenant (admin key only)", .member = "tenant"},
+        {"tenant", "NAME", "only letters of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
         {"job", "ID", "only letters of this job", .member = "job"},
         {"type", "TYPE", "only letters of this type", .member = "type"},
         {"reason", "REASON", "only letters with this reason",
@@ -127,11 +248,17 @@ static const struct option dlq_list_options[] = {
         {0},
 };
 
+static const struct option letter_options[] = {
+        {"tenant", "NAME", .help = "the letter is " OF_TENANT},
+        {0},
+};
+
 static const struct option requeue_options[] = {
         {"payload", "JSON", .help = "replace the payload"},
         {"type", "TYPE", "replace the type", .member = "type"},
         {"priority", "NAME", "replace the priority", PRIORITIES, "priority", .number = true},
-        {"run-at", "TIME", .help = "replace the start time (RFC 3339); now: at once"},
+        {"run-at", "TIME|now", .help = "replace the start time (RFC 3339); now: at once"},
+        {"tenant", "NAME", .help = "the letters are " OF_TENANT},
         {0},
 };
 
@@ -172,6 +299,19 @@ static const struct option events_options[] = {
         "fewer jobs run than the limit allows: 'warren doctor' finds it, 'warren doctor --fix'\n" \
         "does this for every limit that needs it. Jobs that run go on; until they end, more\n" \
         "jobs than the limit allows may run."
+#define ACT_MORE \
+        "With filters instead of IDs it shows how many jobs match and asks; about more than 100\n" \
+        "jobs it asks for their number. Then it follows the operation, which goes on after\n" \
+        "Ctrl-C. Jobs that come after the preview are left alone."
+#define ACT_CODES \
+        "Exit code 1 when jobs of a filter failed, or one of --wait did not end as it should,\n" \
+        "2 without --yes where nobody can be asked, 6 when the answer was no, or when it was\n" \
+        "done for some of the IDs only."
+#define PAUSE_EXAMPLES(verb) \
+        "  warren " verb " export                     this type, of WARREN_API_KEY's tenant\n" \
+        "  warren " verb " export --tenant acme       this type of one tenant\n" \
+        "  warren " verb " export --all-tenants       this type of all\n" \
+        "  warren " verb " --tenant acme              all of a tenant's jobs"
 #define ADMIN_NEEDS "Needs WARREN_ADMIN_AMQP_URL (amqp://login:password@host:5672/warren)"
 #define MANAGEMENT_NEEDS "WARREN_MANAGEMENT_URL (http://login:password@host:15672)"
 
@@ -182,10 +322,56 @@ const struct command command_table[] = {
         {"list", NULL, "", 0, 0, "list jobs, the newest first", list_options, NULL, command_list},
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,
          "Without ID it runs until Ctrl-C.", command_watch},
+        {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
+         find_options, "The beginning of an id has 6 digits or more. At most 20 jobs are listed.",
+         command_find_jobs},
+        {"why", NULL, "ID", 1, 1, "say why a job waits", one_job_options, NULL, command_why},
+        {"cancel", NULL, "[ID...]", 0, WORDS_MAX, "cancel jobs, by ID or by filters", act_options,
+         "What has not started never starts; what runs is told to stop. A completed or dead job\n"
+         "cannot be cancelled.\n\n" ACT_MORE "\n\n"
+         "  warren cancel 0190a3f0-6c1e-7d3a-9b52-3c5e0f6a1b2c\n"
+         "  warren cancel --type export --status pending,scheduled\n\n"
+         ACT_CODES, command_cancel},
+        {"run-now", NULL, "[ID...]", 0, WORDS_MAX, "start now what is scheduled or in backoff",
+         act_options, ACT_MORE "\n\n" ACT_CODES, command_run_now},
+        {"retry", NULL, "ID...", 1, WORDS_MAX, "run ended jobs again", one_act_options,
+         "Each begins a new run, at attempt 1. At most 100 IDs, without filters. Dead letters with\n"
+         "changes: warren dlq requeue.",
+         command_retry},
+        {"reschedule", NULL, "ID", 1, 1, "change when a job starts", reschedule_options,
+         "The job must wait: one that runs or has ended is refused.", command_reschedule},
+        {"priority", NULL, "ID NAME", 2, 2, "change the priority of a job that waits",
+         one_act_options, "NAME is critical, high, medium or low.", command_priority},
+        {"forget", NULL, "ID...", 1, WORDS_MAX, "delete ended jobs", one_act_options,
+         "Their records, payloads and dead letters are deleted. They cannot be brought back.\n"
+         "At most 100 IDs, without filters.",
+         command_forget},
+        {"operation", NULL, "ID", 1, 1, "show, follow or end an operation on many jobs",
+         operation_options, NULL, command_operation},
+        {"operations", NULL, "", 0, 0, "list operations, the newest first", operations_options,
+         "They are kept for 30 days.", command_operations},
+        {"pause", NULL, "[TYPE]", 0, 1, "start no more jobs of a tenant, a type, a tenant's type",
+         pause_options, "Jobs that run go on; what waits is kept.\n\n" PAUSE_EXAMPLES("pause"),
+         command_pause},
+        {"resume", NULL, "[TYPE]", 0, 1, "end a pause", resume_options,
+         "Each pause is ended as it was made: that of all tenants does not end with one tenant's."
+         "\n\n" PAUSE_EXAMPLES("resume"),
+         command_resume},
+        {"workers", NULL, "", 0, 0, "list consumers", workers_options, NULL, command_workers},
+        {"queues", NULL, "", 0, 0, "list queues by tenant and lane", queues_options, NULL,
+         command_queues},
+        {"audit", NULL, "", 0, 0, "list administrative acts, the newest first", audit_options,
+         "Acts: job.cancel job.run_now job.move job.retry job.forget\n"
+         "      jobs.cancel jobs.run_now jobs.cancel.preview jobs.run_now.preview operation.abort\n"
+         "      tenant.create tenant.change tenant.delete tenant.pause tenant.resume tenant.slots\n"
+         "      type.change type.pause type.resume type.slots letter.requeue\n"
+         "      key.create key.rotate key.revoke session.begin session.end",
+         command_audit},
         {"stats", NULL, "", 0, 0, "show jobs by status, throughput, latency", stats_options, NULL,
          command_stats},
         {"dlq", "list", "", 0, 0, "list dead letters", dlq_list_options, NULL, command_dlq_list},
-        {"dlq", "show", "LETTER", 1, 1, "show a dead letter", NULL, NULL, command_dlq_show},
+        {"dlq", "show", "LETTER", 1, 1, "show a dead letter", letter_options, NULL,
+         command_dlq_show},
         {"dlq", "requeue", "LETTER...", 1, WORDS_MAX, "run dead letters' jobs again",
          requeue_options, JSON_SOURCES, command_dlq_requeue},
         {"tenant", "add", "NAME", 1, 1, "create a tenant and its first key", tenant_add_options,
@@ -200,10 +386,10 @@ const struct command command_table[] = {
          command_tenant_rm},
         {"tenant", "slots", "NAME", 1, 1, "make new tokens for its max running", NULL,
          SLOTS_MORE, command_tenant_slots},
-        {"type", "list", "", 0, 0, "list the job types that have a limit", NULL, NULL,
-         command_type_list},
-        {"type", "show", "TYPE", 1, 1, "show the limits of a job type", NULL, NULL,
-         command_type_show},
+        {"type", "list", "", 0, 0, "list job types: jobs, workers, last hour, limits",
+         type_list_options, NULL, command_type_list},
+        {"type", "show", "TYPE", 1, 1, "show a job type and its last hour",
+         type_show_options, NULL, command_type_show},
         {"type", "set", "TYPE", 1, 1, "change the limits of a job type", type_set_options,
          "Each limit counts over all tenants and consumers. A consumer's own limit is the\n"
          "type's concurrency in its handlers.json.", command_type_set},
@@ -211,8 +397,12 @@ const struct command command_table[] = {
          NULL, SLOTS_MORE, command_type_slots},
         {"key", "add", "TENANT", 1, 1, "create an API key; it is shown only once",
          key_add_options, NULL, command_key_add},
-        {"key", "list", "TENANT", 1, 1, "list a tenant's API keys", NULL, NULL, command_key_list},
-        {"key", "rm", "TENANT KEY-ID", 2, 2, "revoke an API key", NULL, NULL, command_key_rm},
+        {"key", "list", "[TENANT]", 0, 1, "list API keys, with when they were used last", NULL,
+         "Without TENANT: those of all tenants, and admin keys.", command_key_list},
+        {"key", "rotate", "KEY-ID", 1, 1, "replace an API key; both are valid for some time",
+         key_rotate_options, "The new key has the old one's name, tenant and scopes; it is shown "
+         "only once.", command_key_rotate},
+        {"key", "rm", "[TENANT] KEY-ID", 1, 2, "revoke an API key", NULL, NULL, command_key_rm},
         {"topology", "apply", "", 0, 0, "declare what Warren needs in its vhost", apply_options,
          ADMIN_NEEDS "\nand " MANAGEMENT_NEEDS ".", command_topology_apply},
         {"topology", "export", "", 0, 0, "print the topology as RabbitMQ definitions",
@@ -220,8 +410,9 @@ const struct command command_table[] = {
         {"topology", "check", "", 0, 0, "compare the broker with the topology", events_options,
          "Needs " MANAGEMENT_NEEDS ". Exit code 1 when they differ.", command_topology_check},
         {"doctor", NULL, "", 0, 0, "find what is wrong, and say what to do", doctor_options,
-         "Checks the broker too when WARREN_MANAGEMENT_URL is set. Takes 30 s longer, at most\n"
-         "60 s, when tokens of a limit seem to be lost. With --fix it asks for new ones and waits\n"
+         "Shows what the gateway and the services found. Checks the broker itself when\n"
+         "WARREN_MANAGEMENT_URL is set, or nothing else can: that takes 30 s longer, at most 60 s,\n"
+         "when tokens of a limit seem to be lost. With --fix it asks for new ones and waits\n"
          "until they are in force, a minute at most for each limit.\n"
          "Exit code 1 when something is wrong and was not fixed; with --fix also when something\n"
          "could not be checked.",

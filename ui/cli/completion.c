@@ -64,6 +64,8 @@ static void add_words(struct buffer *out)
                 }
         }
         buffer_add_text(out, "    \"completion  completion\") words=\"bash zsh fish\" ;;\n"
+                             "    \"priority  \"[0-9a-f]*) [ \"$COMP_CWORD\" -eq 3 ] && "
+                             "words=\"critical high medium low\" ;;\n"
                              "  esac\n");
 }
 
@@ -118,6 +120,8 @@ static void add_bash(struct buffer *out)
                              "  fi\n"
                              "  case \"$word\" in\n"
                              "    @*) COMPREPLY=($(compgen -P @ -f -- \"${word#@}\")) ;;\n"
+                             "    [!-]*,*) COMPREPLY=($(compgen -P \"${word%,*},\" -W \"$words\" "
+                             "-- \"${word##*,}\")) ;;\n"
                              "    *) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
                              "  esac\n"
                              "}\n"

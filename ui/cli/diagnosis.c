@@ -1,124 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * diagnosis.c: collecting findings and printing them.
+ * diagnosis.c: findings as a table, with what to do; or as JSON.
  */
 #include "ui/cli/diagnosis.h"
 
-#include <stdlib.h>
-
 #include "common/base/json_write.h"
-#include "common/base/memory.h"
 #include "common/base/own.h"
 #include "ui/cli/table.h"
 
 static const struct {
-        const char *word, *shown;
+        const char *shown;
         enum colour colour;
-} healths[] = {
-        [HEALTH_OK] = {"ok", "ok", COLOUR_GREEN},
-        [HEALTH_WRONG] = {"wrong", "WRONG", COLOUR_RED},
-        [HEALTH_UNKNOWN] = {"unknown", "unknown", COLOUR_YELLOW},
-        [HEALTH_FIXED] = {"fixed", "fixed", COLOUR_GREEN},
+} states[] = {
+        [FINDING_OK] = {"ok", COLOUR_GREEN},
+        [FINDING_WRONG] = {"WRONG", COLOUR_RED},
+        [FINDING_UNKNOWN] = {"unknown", COLOUR_YELLOW},
+        [FINDING_FIXED] = {"fixed", COLOUR_GREEN},
 };
 
-struct diagnosis {
-        struct table *table;
-        struct buffer json; /* elements, with commas */
-        struct buffer remedies;
-        unsigned wrong, unknown, fixed;
-};
-
-struct diagnosis *diagnosis_create(void)
+static void add_table(const struct findings *f, const struct cli *c, struct buffer *out)
 {
         static const char *const titles[] = {"CHECK", "STATE", "FOUND", NULL};
-        struct diagnosis *d = xcalloc(1, sizeof(*d));
+        AUTO(table) t = table_create(titles);
 
-        d->table = table_create(titles);
-        return d;
+        for (size_t i = 0; i < findings_count(f); i++) {
+                const struct finding *found = findings_at(f, i);
+                table_row(t);
+                table_cell_text(t, found->name);
+                table_cell(t, bytes_of_text(states[found->state].shown),
+                           states[found->state].colour);
+                table_cell_text(t, found->problem);
+        }
+        table_render(t, 0, c->colours, out);
 }
 
-void diagnosis_destroy(struct diagnosis **d)
+static void add_remedies(const struct findings *f, struct buffer *out)
 {
-        struct diagnosis *old = TAKE(*d);
+        bool any = false;
 
-        if (old == NULL)
-                return;
-        table_destroy(&old->table);
-        buffer_fini(&old->json);
-        buffer_fini(&old->remedies);
-        free(old);
+        for (size_t i = 0; i < findings_count(f); i++) {
+                const struct finding *found = findings_at(f, i);
+                if (found->remedy == NULL)
+                        continue;
+                buffer_add_text(out, any ? "" : "What to do:\n");
+                any = true;
+                show_text(out, bytes_of_text(found->name));
+                buffer_add_text(out, ": ");
+                show_text(out, bytes_of_text(found->remedy));
+                buffer_add_char(out, '\n');
+        }
+        if (any)
+                buffer_add_char(out, '\n');
 }
 
-static void add_remedy(struct diagnosis *d, const char *check, const char *remedy)
+static void add_verdict(const struct findings *f, const struct cli *c, struct buffer *out)
 {
-        buffer_printf(&d->remedies, "%s: ", check);
-        show_text(&d->remedies, bytes_of_text(remedy));
-        buffer_add_char(&d->remedies, '\n');
-}
+        bool fixed = findings_in(f, FINDING_FIXED) > 0;
 
-void diagnosis_add(struct diagnosis *d, const char *check, enum health health, const char *problem,
-                   const char *remedy)
-{
-        d->wrong += health == HEALTH_WRONG;
-        d->unknown += health == HEALTH_UNKNOWN;
-        d->fixed += health == HEALTH_FIXED;
-        table_row(d->table);
-        table_cell_text(d->table, check);
-        table_cell(d->table, bytes_of_text(healths[health].shown), healths[health].colour);
-        table_cell_text(d->table, problem);
-        if (remedy != NULL)
-                add_remedy(d, check, remedy);
-        json_begin_object(&d->json, NULL);
-        json_put_string(&d->json, "check", check);
-        json_put_string(&d->json, "state", healths[health].word);
-        json_put_string(&d->json, "problem", problem);
-        json_put_string(&d->json, "remedy", remedy);
-        json_end(&d->json);
-}
-
-unsigned diagnosis_wrong(const struct diagnosis *d)
-{
-        return d->wrong;
-}
-
-static void add_verdict(const struct diagnosis *d, const struct cli *c, struct buffer *out)
-{
-        buffer_add_char(out, '\n');
-        if (d->remedies.length > 0)
-                buffer_printf(out, "What to do:\n%s\n", d->remedies.data);
-        if (d->wrong > 0)
+        if (findings_in(f, FINDING_WRONG) > 0)
                 show_coloured(out, "Something is wrong.", COLOUR_RED, c->colours);
-        else if (d->unknown > 0)
+        else if (findings_in(f, FINDING_UNKNOWN) > 0)
                 show_coloured(out,
-                              d->fixed > 0 ? "What was found is fixed, but not everything could be "
-                                             "checked."
-                                           : "Nothing wrong was found, but not everything could be "
-                                             "checked.",
+                              fixed ? "What was found is fixed, but not everything could be "
+                                      "checked."
+                                    : "Nothing wrong was found, but not everything could be "
+                                      "checked.",
                               COLOUR_YELLOW, c->colours);
-        else if (d->fixed > 0)
+        else if (fixed)
                 show_coloured(out, "What was wrong is fixed.", COLOUR_GREEN, c->colours);
         else
                 show_coloured(out, "All is well.", COLOUR_GREEN, c->colours);
         buffer_add_char(out, '\n');
 }
 
-enum exit_code diagnosis_print(const struct diagnosis *d, const struct cli *c)
+enum exit_code diagnosis_print(const struct findings *f, const struct cli *c)
 {
+        bool wrong = findings_in(f, FINDING_WRONG) > 0;
+        bool unknown = findings_in(f, FINDING_UNKNOWN) > 0;
         AUTO_BUFFER out = {0};
 
         if (c->json) {
                 json_begin(&out);
-                json_put_flag(&out, "healthy", d->wrong == 0);
-                json_begin_array(&out, "checks");
-                buffer_add(&out, d->json.data, d->json.length);
-                json_end_array(&out);
+                json_put_flag(&out, "healthy", !wrong);
+                json_put_string(&out, "verdict", verdict_name(findings_verdict(f)));
+                findings_write_checks(f, &out);
                 json_end(&out);
                 buffer_add_char(&out, '\n');
         } else {
-                table_render(d->table, 0, c->colours, &out);
-                add_verdict(d, c, &out);
+                add_table(f, c, &out);
+                buffer_add_char(&out, '\n');
+                add_remedies(f, &out);
+                add_verdict(f, c, &out);
         }
-        bool failed = d->wrong > 0 || (d->unknown > 0 && cli_has(c, "fix"));
+        bool failed = wrong || (unknown && cli_has(c, "fix"));
         enum exit_code code = cli_print(c, buffer_bytes(&out));
         return code == EXIT_DONE && failed ? EXIT_JOB_FAILED : code;
 }

@@ -43,7 +43,8 @@ static const struct view_column letter_fields[] = {
 enum exit_code command_dlq_list(struct cli *c)
 {
         static const char *const next[] = {"dlq show", "dlq requeue", NULL};
-        static const struct listing letters = {"letters", letter_columns, next, NULL};
+        static const struct listing letters = {"letters", letter_columns, next,
+                                               "no such dead letters"};
 
         return listing_get(c, API_USER, "/api/v1/dlq", &letters);
 }
@@ -57,12 +58,13 @@ static void show_letter(const struct cli *c, struct scan_value letter, struct bu
                 return;
         buffer_add_text(out, "next: warren dlq requeue ");
         show_text(out, buffer_bytes(&id));
+        cli_add_tenant(c, out);
         buffer_add_char(out, '\n');
 }
 
 enum exit_code command_dlq_show(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/dlq/*", cli_word(c, 0));
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/dlq/*", cli_word(c, 0));
 
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
                         show_letter);
@@ -103,7 +105,7 @@ static void show_requeued(const struct cli *c, struct scan_value answer, struct 
 
 static enum exit_code requeue(struct cli *c, const char *letter, struct bytes body)
 {
-        AUTO_FREE char *path = api_path("/api/v1/dlq/*/requeue", letter);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/dlq/*/requeue", letter);
 
         return api_show(c, API_USER,
                         &(struct http_call){.method = "POST", .path = path, .body = body},

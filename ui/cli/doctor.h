@@ -4,23 +4,19 @@
  */
 #pragma once
 
-#include "common/http/client.h"
-#include "ui/cli/diagnosis.h"
+#include "common/doctor/facts.h"
+#include "common/doctor/findings.h"
+#include "ui/cli/cli.h"
 
-/* Checks nodes, alarms, version, topology and consumers through the management API. */
-void doctor_check_broker(struct cli *c, struct diagnosis *d);
+/* Makes the checks of the broker through the management API, and with --fix replaces lost tokens.
+ * Takes 30 s when tokens seem to be lost, and 60 s at most before it replaces any. */
+void doctor_check_broker(struct cli *c, struct findings *f);
+/* With --fix nobody may believe that lost tokens were replaced: says why they were not looked for.
+ */
+void doctor_report_unfixed(const struct cli *c, const char *why, struct findings *f);
 
-/* What the checks of the broker share. */
-struct tenant_names;
-struct broker_checks {
-        struct diagnosis *d;
-        struct http_client *management;
-        const char *vhost;
-        const struct tenant_names *tenants; /* NULL: they could not be read */
-        const struct err *unknown;          /* why tenants is NULL */
-};
-/* Checks that every queue has the consumer that it needs. */
-void doctor_check_consumers(const struct broker_checks *b);
-/* Checks that no limit has lost tokens. The tenants must be known. Takes 30 s when it looks so, and
- * 60 s at most before it fixes any. */
-void doctor_check_tokens(struct cli *c, const struct broker_checks *b);
+/* What the gateway says of tenants with their limits, of types' limits, and of pauses. An older one
+ * knows no limits of types, and no pauses. */
+int doctor_read_tenants(struct cli *c, struct doctor_facts *facts, struct err *e) MUST_CHECK;
+int doctor_read_types(struct cli *c, struct doctor_facts *facts, struct err *e) MUST_CHECK;
+void doctor_read_pauses(struct cli *c, struct doctor_facts *facts);

@@ -1,187 +1,174 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * doctor_broker.c: the checks of the broker through its management API.
+ * doctor_broker.c: makes the checks of the broker, and waits until they are certain.
  */
-#include "ui/cli/doctor.h"
+#include <poll.h>
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/topology/topology.h"
-#include "ui/cli/api.h"
+#include "common/doctor/broker_checks.h"
+#include "common/doctor/queue_checks.h"
+#include "common/doctor/token_checks.h"
 #include "ui/cli/broker.h"
-#include "ui/cli/tenant_names.h"
-#include "ui/cli/view.h"
+#include "ui/cli/doctor.h"
+#include "ui/cli/token_fix.h"
 
-static void check_node(struct scan_value node, struct diagnosis *d)
+enum { QUEUE_PAUSE_MS = 500, TOKEN_PAUSE_MS = 1000 };
+static const msec token_looks_end = (msec)60 * MSEC_SECOND;
+
+/* The remedy is another key only when the gateway refused this one. */
+static void report_unknown_tenants(const struct err *why, struct findings *f)
 {
-        static const struct {
-                const char *member, *problem, *remedy;
-        } alarms[] = {
-                {"mem_alarm", "memory alarm: publishers are blocked",
-                 "let consumers catch up, give the broker more memory, or raise "
-                 "vm_memory_high_watermark"},
-                {"disk_free_alarm", "disk alarm: publishers are blocked",
-                 "free disk space on the broker's volume"},
-        };
-        AUTO_BUFFER name = {0};
+        AUTO_FREE char *problem = xasprintf("the list of tenants could not be read: %s", why->text);
 
-        buffer_add_text(&name, "node ");
-        view_add(node, "name", &name);
-        if (!view_is_true(node, "running")) {
-                diagnosis_add(d, name.data, HEALTH_WRONG, "not running", "start the node");
+        findings_add(f, CHECK_CONSUMERS, FINDING_UNKNOWN, problem,
+                     why->code == ERR_FORBIDDEN ? "set WARREN_ADMIN_KEY to an admin key" : NULL);
+}
+
+/* unknown: why the tenants are not known; NULL: they are. */
+static void check_queues(const struct doctor_broker *b, const struct doctor_facts *facts,
+                         const struct err *unknown, struct findings *f)
+{
+        AUTO(queue_checks) q = queue_checks_create();
+        struct err e = {0};
+
+        for (;;) {
+                AUTO_QUEUES queues = {0};
+                const struct doctor_look look = {facts, &queues, clock_mono()};
+                if (queue_list_read(&queues, b, &e) != 0 ||
+                    queue_checks_look(q, b, &look, &e) != 0) {
+                        findings_add(f, CHECK_CONSUMERS, FINDING_UNKNOWN, e.text, NULL);
+                        return;
+                }
+                if (queue_checks_are_settled(q, clock_mono()))
+                        break;
+                poll(NULL, 0, QUEUE_PAUSE_MS);
+        }
+        if (unknown != NULL)
+                report_unknown_tenants(unknown, f);
+        queue_checks_report(q, unknown == NULL, f);
+}
+
+static int look_once(struct cli *c, struct token_checks *t, const struct doctor_broker *b,
+                     struct err *e)
+{
+        AUTO_FACTS facts = {0};
+        AUTO_QUEUES queues = {0};
+
+        if (doctor_read_tenants(c, &facts, e) < 0 || doctor_read_types(c, &facts, e) < 0 ||
+            (facts.limit_count > 0 && queue_list_read(&queues, b, e) != 0))
+                return -1;
+        token_checks_look(t, &(struct doctor_look){&facts, &queues, clock_mono()});
+        return 0;
+}
+
+/* Until each loss was seen for long enough, or is gone. */
+static int look_long_enough(struct cli *c, struct token_checks *t, const struct doctor_broker *b,
+                            struct err *e)
+{
+        msec end = clock_mono() + token_looks_end;
+        bool said = false;
+
+        for (;;) {
+                if (look_once(c, t, b, e) < 0)
+                        return -1;
+                if (!token_checks_suspect(t) || clock_mono() >= end)
+                        return 0;
+                if (!said)
+                        cli_note(c, "tokens of a limit seem to be lost: counting them again for "
+                                    "30 s");
+                said = true;
+                poll(NULL, 0, TOKEN_PAUSE_MS);
+        }
+}
+
+static void fix(struct cli *c, const struct token_finding *found, struct findings *f)
+{
+        const struct doctor_limit *limit = &found->limit;
+        const struct token_fix wanted = {limit->kind, limit->of, limit->version};
+        struct err e = {0};
+        AUTO_BUFFER problem = {0};
+        AUTO_FREE char *remedy =
+                xasprintf("run: warren %s slots %s", doctor_noun(limit->kind), limit->of);
+
+        token_checks_add_problem(found, &problem);
+        int64_t version = token_fix_run(c, &wanted, &e);
+        if (version < 0) {
+                buffer_printf(&problem, "; it could not be fixed: %s", e.text);
+                findings_add(f, CHECK_LIMITS, FINDING_WRONG, problem.data, remedy);
                 return;
         }
-        unsigned before = diagnosis_wrong(d);
-        for (size_t i = 0; i < sizeof(alarms) / sizeof(alarms[0]); i++) {
-                if (view_is_true(node, alarms[i].member))
-                        diagnosis_add(d, name.data, HEALTH_WRONG, alarms[i].problem,
-                                      alarms[i].remedy);
-        }
-        if (diagnosis_wrong(d) == before)
-                diagnosis_add(d, name.data, HEALTH_OK, NULL, NULL);
+        buffer_printf(&problem, "; new ones are in force: version %lld", (long long)version);
+        findings_add(f, CHECK_LIMITS, FINDING_FIXED, problem.data, NULL);
 }
 
-static bool check_nodes(const struct broker_checks *b)
-{
-        struct err e = {0};
-        struct scan_item node;
-        AUTO_REPLY reply = {0};
-
-        if (broker_ask(b->management, "/api/nodes", &reply, &e) < 0) {
-                diagnosis_add(b->d, "broker", HEALTH_WRONG, e.text,
-                              "start the broker, or set WARREN_MANAGEMENT_URL to its management "
-                              "API with an administrator's login");
-                return false;
-        }
-        diagnosis_add(b->d, "broker", HEALTH_OK, NULL, NULL);
-        for (struct scan_cursor at = scan_items(api_value(&reply)); scan_next(&at, &node);)
-                check_node(node.value, b->d);
-        return true;
-}
-
-/* Known faults, and the versions that have them: `from` and later, but not `before`. */
-static const struct {
-        struct broker_version from, before;
-        enum health health; /* HEALTH_OK: nothing has to be done */
-        const char *problem, *remedy;
-} faults[] = {
-        {{0, 0, 0}, {3, 10, 0}, HEALTH_WRONG, "Warren needs 3.10 or later", "upgrade RabbitMQ"},
-        {{3, 10, 0},
-         {4, 0, 0},
-         HEALTH_OK,
-         "no longer maintained; a queue created less than 0.5 s before the broker is killed may "
-         "come "
-         "back without a leader, a stream misses what other systems publish in the first second "
-         "after a start, and any AMQP login can stop the delays, retries and burials of all "
-         "tenants with one message (docs/guarantees.md says what to do)",
-         NULL},
-        {{4, 2, 6},
-         {4, 2, 7},
-         HEALTH_WRONG,
-         "a login that looks at a queue needs the right to delete it, so Warren's logins have it",
-         "upgrade RabbitMQ to 4.2.7 or later, then run: warren topology apply"},
-        {{4, 3, 0},
-         {4, 3, 1},
-         HEALTH_WRONG,
-         "a login that looks at a queue needs the right to delete it, so Warren's logins have it; "
-         "and "
-         "a quorum queue may not come back after the broker was killed",
-         "upgrade RabbitMQ to 4.3.1 or later, then run: warren topology apply"},
+struct reporting {
+        struct cli *c;
+        struct findings *f;
 };
 
-static int compare(const struct broker_version *a, const struct broker_version *b)
+static void report_limit(void *owner, const struct token_finding *found)
 {
-        if (a->major != b->major)
-                return a->major - b->major;
-        return a->minor != b->minor ? a->minor - b->minor : a->patch - b->patch;
-}
+        const struct reporting *r = owner;
 
-/* Shows the version even without a fault: it helps to understand the other findings. */
-static void report_version(struct diagnosis *d, const struct broker_version *v)
-{
-        enum health health = HEALTH_OK;
-        const char *remedy = NULL;
-        AUTO_BUFFER text = {0};
-
-        buffer_printf(&text, "RabbitMQ %d.%d.%d", v->major, v->minor, v->patch);
-        for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-                if (compare(v, &faults[i].from) < 0 || compare(v, &faults[i].before) >= 0)
-                        continue;
-                buffer_printf(&text, ": %s", faults[i].problem);
-                health = faults[i].health;
-                remedy = faults[i].remedy;
-        }
-        diagnosis_add(d, "broker version", health, text.data, remedy);
-}
-
-static void check_version(const struct broker_checks *b)
-{
-        struct err e = {0};
-        struct broker_version version;
-
-        if (topology_broker_version(b->management, &version, &e) < 0)
-                diagnosis_add(b->d, "broker version", HEALTH_UNKNOWN, e.text, NULL);
+        if (found->certain && cli_has(r->c, "fix") && found->loss != TOKENS_NOT_MADE)
+                fix(r->c, found, r->f);
         else
-                report_version(b->d, &version);
+                token_checks_report_one(found, r->f);
 }
 
-static void on_finding(void *owner, const char *subject, const char *problem, const char *remedy)
+static void check_tokens(struct cli *c, const struct doctor_broker *b, struct findings *f)
 {
-        const struct broker_checks *b = owner;
-        AUTO_FREE char *text = xasprintf("%s: %s", subject, problem);
-
-        diagnosis_add(b->d, "topology", HEALTH_WRONG, text, remedy);
-}
-
-static void check_topology(struct broker_checks *b)
-{
+        AUTO(token_checks) t = token_checks_create();
+        struct reporting reporting = {.c = c, .f = f};
         struct err e = {0};
-        const struct topology_settings settings = {0};
-        unsigned before = diagnosis_wrong(b->d);
-        const char *const *tenants = b->tenants == NULL ? NULL : tenant_names_list(b->tenants);
 
-        if (topology_check(b->management, b->vhost, &settings, tenants, on_finding, b, &e) < 0)
-                diagnosis_add(b->d, "topology", HEALTH_WRONG, e.text,
-                              "create the vhost and the topology: warren topology apply");
-        else if (diagnosis_wrong(b->d) == before)
-                diagnosis_add(b->d, "topology", HEALTH_OK, NULL, NULL);
+        if (look_long_enough(c, t, b, &e) < 0) {
+                findings_add(f, CHECK_LIMITS, FINDING_UNKNOWN, e.text, NULL);
+                return;
+        }
+        size_t before = findings_count(f);
+        token_checks_each(t, report_limit, &reporting);
+        if (findings_count(f) == before)
+                findings_add(f, CHECK_LIMITS, FINDING_OK, NULL, NULL);
 }
 
-/* With --fix nobody may believe that lost tokens were replaced. */
-static void report_skipped_limits(const struct cli *c, struct diagnosis *d, const char *why)
+void doctor_report_unfixed(const struct cli *c, const char *why, struct findings *f)
 {
         if (cli_has(c, "fix"))
-                diagnosis_add(d, "limits", HEALTH_UNKNOWN, why, NULL);
+                findings_add(f, CHECK_LIMITS, FINDING_UNKNOWN, why, NULL);
 }
 
-void doctor_check_broker(struct cli *c, struct diagnosis *d)
+void doctor_check_broker(struct cli *c, struct findings *f)
 {
         static const char no_queues[] = "the queues of their tokens could not be read";
         struct err e = {0}, unknown = {0};
         AUTO(http_client) management = broker_management(c, &e);
         AUTO_FREE char *vhost = broker_vhost(c);
+        const struct doctor_broker b = {.management = management, .vhost = vhost};
+        AUTO_FACTS facts = {0};
 
         if (management == NULL) {
-                diagnosis_add(d, "broker", HEALTH_UNKNOWN, e.text,
-                              "set WARREN_MANAGEMENT_URL to check the broker too");
-                report_skipped_limits(c, d, no_queues);
+                findings_add(f, CHECK_BROKER, FINDING_UNKNOWN, e.text,
+                             "set WARREN_MANAGEMENT_URL to check the broker too");
+                doctor_report_unfixed(c, no_queues, f);
                 return;
         }
-        AUTO(tenant_names) tenants = tenant_names_ask(c, &unknown);
-        struct broker_checks b = {.d = d,
-                                  .management = management,
-                                  .vhost = vhost,
-                                  .tenants = tenants,
-                                  .unknown = &unknown};
-        if (!check_nodes(&b)) {
-                report_skipped_limits(c, d, no_queues);
+        bool known = doctor_read_tenants(c, &facts, &unknown) == 0;
+        if (known)
+                doctor_read_pauses(c, &facts);
+        if (!broker_checks_nodes(&b,
+                                 "start the broker, or set WARREN_MANAGEMENT_URL to its management "
+                                 "API with an administrator's login",
+                                 f)) {
+                doctor_report_unfixed(c, no_queues, f);
                 return;
         }
-        check_version(&b);
-        check_topology(&b);
-        doctor_check_consumers(&b);
-        if (tenants != NULL)
-                doctor_check_tokens(c, &b);
+        broker_checks_version(&b, f);
+        broker_checks_topology(&b, &facts, f);
+        check_queues(&b, &facts, known ? NULL : &unknown, f);
+        if (known)
+                check_tokens(c, &b, f);
         else
-                report_skipped_limits(c, d, unknown.text);
+                doctor_report_unfixed(c, unknown.text, f);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jobs.c: submit, get, list.
+ * jobs.c: submit, get.
  */
 #include "ui/cli/jobs.h"
 
@@ -10,6 +10,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/base/uuid.h"
 #include "ui/cli/batch.h"
 #include "ui/cli/listing.h"
 
@@ -37,6 +38,8 @@ static const struct view_column detail_columns[] = {
         {"priority", "priority", VIEW_TEXT},
         {"status", "status", VIEW_STATUS},
         {"reason", "reason", VIEW_TEXT},
+        {"cancel asked", "cancel_requested_at", VIEW_TEXT},
+        {"last act by", "act_by", VIEW_TEXT},
         {"run", "run", VIEW_TEXT},
         {"attempt", "attempt", VIEW_TEXT},
         {"max retries", "max_retries", VIEW_TEXT},
@@ -72,6 +75,15 @@ static const struct view_column attempt_columns[] = {
         {NULL, NULL, VIEW_TEXT},
 };
 
+static const struct view_column event_columns[] = {
+        {"AT", "at", VIEW_TEXT},         {"EVENT", "event", VIEW_TEXT},
+        {"RUN", "run", VIEW_TEXT},       {"TRY", "attempt", VIEW_TEXT},
+        {"WORKER", "worker", VIEW_TEXT}, {"RUN AT", "run_at", VIEW_TEXT},
+        {"REASON", "reason", VIEW_TEXT}, {"KIND", "error_kind", VIEW_TEXT},
+        {"BY", "by", VIEW_TEXT},         {"WHY", "why", VIEW_TEXT},
+        {NULL, NULL, VIEW_TEXT},
+};
+
 enum exit_code job_verdict(struct scan_value job)
 {
         bool failed = view_is(job, "status", "dead") || view_is(job, "status", "cancelled");
@@ -88,6 +100,7 @@ void job_show(const struct cli *c, struct scan_value job, struct buffer *out)
                 return;
         buffer_add_text(out, "next: warren dlq list --job ");
         show_text(out, buffer_bytes(&id));
+        cli_add_tenant(c, out);
         buffer_add_char(out, '\n');
 }
 
@@ -99,7 +112,8 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
 
         if (api_ask(c, API_USER, call, reply, &e) < 0)
                 return c->stop != NULL && *c->stop != 0
-                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted")
+                               ? cli_fail(c, EXIT_INTERRUPTED, "interrupted%s",
+                                          c->submitted == NULL ? "; the job goes on" : "")
                                : cli_fail_err(c, &e);
         enum exit_code code = api_exit_code(reply->status);
         if (code != EXIT_DONE && (!may_retry || code == EXIT_NOT_ALLOWED))
@@ -112,7 +126,7 @@ static enum exit_code ask_waiting(struct cli *c, const struct http_call *call, b
 static enum exit_code wait_for(struct cli *c, const char *id, bool fresh, struct http_reply *reply)
 {
         msec give_up = clock_mono() + (fresh ? fresh_patience : 0);
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*?wait=60s", id);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*?wait=60s", id);
         const struct http_call call = {.method = "GET", .path = path};
 
         for (;;) {
@@ -126,6 +140,24 @@ static enum exit_code wait_for(struct cli *c, const char *id, bool fresh, struct
                 if (reply->status != 200)
                         poll(NULL, 0, RETRY_PAUSE_MS);
         }
+}
+
+enum exit_code job_check_id(const struct cli *c, const char *id)
+{
+        char parsed[UUID_SIZE];
+
+        if (uuid_parse(bytes_of_text(id), parsed))
+                return EXIT_DONE;
+        return cli_fail(c, EXIT_NOT_FOUND, "'%.80s' is no job id; try: warren find %.80s", id, id);
+}
+
+enum exit_code job_wait(struct cli *c, const char *id, struct http_reply *reply)
+{
+        cli_catch_interrupts();
+        enum exit_code code = wait_for(c, id, false, reply);
+        if (code == EXIT_INTERRUPTED)
+                cli_pass_interrupt_on();
+        return code;
 }
 
 static int submission(const struct cli *c, struct buffer *body, struct err *e)
@@ -306,34 +338,100 @@ static void show_attempts(const struct cli *c, struct scan_value answer, struct 
 
 static enum exit_code print_attempts(struct cli *c, const char *id)
 {
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*/attempts", id);
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/attempts", id);
 
         return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
                         show_attempts);
 }
 
+static void show_events(const struct cli *c, struct scan_value answer, struct buffer *out)
+{
+        AUTO(table) t = listing_table(answer, "events", event_columns);
+
+        table_render(t, c->width, c->colours, out);
+        if (!view_is_true(answer, "complete"))
+                buffer_add_text(out, "some events are not kept\n");
+}
+
+static enum exit_code print_events(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/events", id);
+
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path},
+                        show_events);
+}
+
+static enum exit_code check_payload_alone(const struct cli *c)
+{
+        static const char *const others[] = {"wait", "attempts", "events"};
+
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+                if (cli_has(c, others[i]))
+                        return cli_fail(c, EXIT_USAGE, "--payload and --%s exclude each other",
+                                        others[i]);
+        }
+        return EXIT_DONE;
+}
+
+/* The bytes as they are, but where a terminal would obey them. */
+static enum exit_code print_payload(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*/payload", id);
+        const struct http_call call = {
+                .method = "GET", .path = path, .keep_header = "Warren-Masked"};
+        AUTO_BUFFER shown = {0};
+        AUTO_REPLY reply = {0};
+        enum exit_code code = check_payload_alone(c);
+
+        if (code == EXIT_DONE)
+                code = api_get_bytes(c, &call, &reply);
+        if (code != EXIT_DONE)
+                return code;
+        if (reply.kept[0] != '\0')
+                fprintf(stderr, "masked values: %s; a key with the scope 'operate' sees them\n",
+                        reply.kept);
+        if (!c->terminal)
+                return cli_print(c, buffer_bytes(&reply.body));
+        show_block(&shown, buffer_bytes(&reply.body));
+        buffer_add_char(&shown, '\n');
+        return cli_print(c, buffer_bytes(&shown));
+}
+
+static enum exit_code print_job(struct cli *c, const char *id, const struct http_reply *reply)
+{
+        enum exit_code code = api_print(c, reply, job_show);
+
+        return code == EXIT_DONE && !c->json ? print_attempts(c, id) : code;
+}
+
+enum exit_code job_get(struct cli *c, const char *id)
+{
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/jobs/*", id);
+        AUTO_REPLY reply = {0};
+        enum exit_code code = api_get(c, API_USER, path, &reply);
+
+        return code == EXIT_DONE ? print_job(c, id, &reply) : code;
+}
+
 enum exit_code command_get(struct cli *c)
 {
         const char *id = cli_word(c, 0);
-        bool waits = cli_has(c, "wait");
-        enum exit_code code;
-        AUTO_FREE char *path = api_path("/api/v1/jobs/*", id);
         AUTO_REPLY reply = {0};
+        enum exit_code code = job_check_id(c, id);
 
+        if (code != EXIT_DONE)
+                return code;
+        if (cli_has(c, "payload"))
+                return print_payload(c, id);
+        if (cli_has(c, "events"))
+                return print_events(c, id);
         if (c->json && cli_has(c, "attempts"))
                 return print_attempts(c, id);
-        code = waits ? wait_for(c, id, false, &reply) : api_get(c, API_USER, path, &reply);
+        if (!cli_has(c, "wait"))
+                return job_get(c, id);
+        c->stop = cli_interrupt();
+        code = job_wait(c, id, &reply);
         if (code == EXIT_DONE)
-                code = api_print(c, &reply, job_show);
-        if (code == EXIT_DONE && !c->json)
-                code = print_attempts(c, id);
-        return code == EXIT_DONE && waits ? job_verdict(api_value(&reply)) : code;
-}
-
-enum exit_code command_list(struct cli *c)
-{
-        static const char *const next[] = {"get", NULL};
-        static const struct listing jobs = {"jobs", job_columns, next, NULL};
-
-        return listing_get(c, API_USER, "/api/v1/jobs", &jobs);
+                code = print_job(c, id, &reply);
+        return code == EXIT_DONE ? job_verdict(api_value(&reply)) : code;
 }

@@ -22,7 +22,28 @@ struct table *listing_table(struct scan_value answer, const char *member,
         return TAKE(t);
 }
 
-static void suggest_next(const struct http_reply *reply, const struct listing *l)
+void listing_add_more(struct scan_value answer, struct buffer *out)
+{
+        AUTO_BUFFER cursor = {0};
+
+        if (view_add(answer, "next_cursor", &cursor))
+                buffer_printf(out, "more: --cursor %s\n", cursor.data);
+}
+
+bool listing_add_search(struct scan_value answer, struct buffer *out)
+{
+        AUTO_BUFFER jobs = {0};
+        AUTO_BUFFER until = {0};
+
+        if (view_is_true(answer, "search.complete") || !view_add(answer, "search.jobs", &jobs) ||
+            !view_add(answer, "search.until", &until))
+                return false;
+        buffer_printf(out, "searched %s jobs, as far as those created %s", jobs.data, until.data);
+        return true;
+}
+
+static void suggest_next(const struct cli *c, const struct http_reply *reply,
+                         const struct listing *l)
 {
         struct scan_value list;
         struct scan_item first;
@@ -35,12 +56,13 @@ static void suggest_next(const struct http_reply *reply, const struct listing *l
         bool any = scan_next(&at, &first);
         if (!any && l->none != NULL)
                 fprintf(stderr, "%s\n", l->none);
-        if (!any || !view_add(first.value, l->columns[0].path, &name))
+        if (!any || l->next[0] == NULL || !view_add(first.value, l->columns[0].path, &name))
                 return;
         buffer_add_text(&line, "next:");
         for (const char *const *command = l->next; *command != NULL; command++) {
                 buffer_printf(&line, "%s warren %s ", command == l->next ? "" : ",", *command);
                 show_text(&line, buffer_bytes(&name));
+                cli_add_tenant(c, &line);
         }
         fprintf(stderr, "%s\n", line.data);
 }
@@ -49,17 +71,15 @@ enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,
                             const struct listing *l)
 {
         AUTO_BUFFER out = {0};
-        AUTO_BUFFER cursor = {0};
 
         if (c->json)
                 return cli_print_json(c, buffer_bytes(&reply->body));
         AUTO(table) t = listing_table(api_value(reply), l->member, l->columns);
         table_render(t, c->width, c->colours, &out);
-        if (view_add(api_value(reply), "next_cursor", &cursor))
-                buffer_printf(&out, "more: --cursor %s\n", cursor.data);
+        listing_add_more(api_value(reply), &out);
         enum exit_code code = cli_print(c, buffer_bytes(&out));
         if (code == EXIT_DONE && cli_has_reader())
-                suggest_next(reply, l);
+                suggest_next(c, reply, l);
         return code;
 }
 

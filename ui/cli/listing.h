@@ -20,6 +20,11 @@ struct listing {
 /* The answer's array `member`, a row each. */
 struct table *listing_table(struct scan_value answer, const char *member,
                             const struct view_column *columns) MUST_CHECK;
+/* Adds the option that continues the list, unless this was its last page. */
+void listing_add_more(struct scan_value answer, struct buffer *out);
+/* Adds "searched 50000 jobs, as far as those created …". False, and nothing added, unless a search
+ * for a text ended before all was searched. */
+bool listing_add_search(struct scan_value answer, struct buffer *out);
 /* Prints the list and the cursor of its next page; with --json, the answer. Without --json it also
  * suggests commands for the first item, or says what an empty list means, on standard error. */
 enum exit_code listing_show(const struct cli *c, const struct http_reply *reply,

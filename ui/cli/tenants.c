@@ -18,7 +18,7 @@ static const struct view_column tenant_columns[] = {
         {"MAX RUNNING", "max_running", VIEW_TEXT},
         {"MAX PENDING", "max_pending", VIEW_TEXT},
         {"WEIGHT", "weight", VIEW_TEXT},
-        {"PAUSED", "paused", VIEW_TEXT},
+        {"PAUSED", "paused", VIEW_MARK},
         {"CREATED", "created_at", VIEW_AGE},
         {NULL, NULL, VIEW_TEXT},
 };
@@ -30,7 +30,7 @@ static const struct view_column tenant_fields[] = {
         {"max running", "max_running", VIEW_TEXT},
         {"max pending", "max_pending", VIEW_TEXT},
         {"weight", "weight", VIEW_TEXT},
-        {"paused", "paused", VIEW_TEXT},
+        {"paused", "paused", VIEW_FLAG},
         {"has AMQP login", "amqp_login", VIEW_FLAG},
         {"created", "created_at", VIEW_TEXT},
         {NULL, NULL, VIEW_TEXT},
@@ -45,12 +45,11 @@ static const struct view_column secret_fields[] = {
 };
 
 static const struct view_column key_columns[] = {
-        {"KEY", "id", VIEW_TEXT},
-        {"SCOPES", "scopes", VIEW_LIST},
-        {"CREATED", "created_at", VIEW_AGE},
-        {"EXPIRES", "expires", VIEW_AGE},
-        {"REVOKED", "revoked", VIEW_TEXT},
-        {NULL, NULL, VIEW_TEXT},
+        {"KEY", "id", VIEW_TEXT},         {"TENANT", "tenant", VIEW_TEXT},
+        {"NAME", "name", VIEW_TEXT},      {"SCOPES", "scopes", VIEW_LIST},
+        {"STATE", "state", VIEW_TEXT},    {"CREATED", "created_at", VIEW_AGE},
+        {"EXPIRES", "expires", VIEW_AGE}, {"LAST USED", "last_used", VIEW_AGE},
+        {"FROM", "last_from", VIEW_TEXT}, {NULL, NULL, VIEW_TEXT},
 };
 
 static void add_secrets_warning(struct scan_value answer, struct buffer *out)
@@ -198,6 +197,20 @@ static void show_key(const struct cli *c, struct scan_value answer, struct buffe
         buffer_add_char(out, '\n');
 }
 
+/* A duration counts from now. */
+static void add_expires(struct buffer *body, const char *when)
+{
+        struct err ignored = {0};
+        msec lives = 0;
+
+        if (when == NULL)
+                return;
+        if (duration_parse(when, &lives, &ignored) == 0)
+                json_put_time(body, "expires", clock_wall() + lives);
+        else
+                json_put_string(body, "expires", when);
+}
+
 enum exit_code command_key_add(struct cli *c)
 {
         AUTO_FREE char *path = api_path("/api/v1/tenants/*/keys", cli_word(c, 0));
@@ -205,38 +218,43 @@ enum exit_code command_key_add(struct cli *c)
 
         json_begin(&body);
         add_scopes(&body, cli_option(c, "scopes"));
+        add_expires(&body, cli_option(c, "expires"));
         api_body_options(&body, &c->arguments);
         json_end(&body);
         const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(&body)};
         return api_show(c, API_ADMIN, &call, show_key);
 }
 
-/* The keys are a member of the tenant's answer. */
 enum exit_code command_key_list(struct cli *c)
 {
-        struct scan_value keys;
-        AUTO_FREE char *path = api_path("/api/v1/tenants/*", cli_word(c, 0));
-        AUTO_BUFFER out = {0};
-        AUTO_REPLY reply = {0};
+        static const char *const next[] = {NULL}; /* the first may be the only admin key */
+        static const struct listing keys = {"keys", key_columns, next, "there are no keys"};
+        const char *tenant = cli_word(c, 0);
+        AUTO_FREE char *path = tenant != NULL ? api_path("/api/v1/keys?tenant=*", tenant)
+                                              : xasprintf("/api/v1/keys");
 
-        enum exit_code code = api_get(c, API_ADMIN, path, &reply);
-        if (code != EXIT_DONE)
-                return code;
-        if (!c->json) {
-                AUTO_FREE char *revoke = xasprintf("key rm %s", cli_word(c, 0));
-                const char *const next[] = {revoke, NULL};
-                return listing_show(c, &reply, &(struct listing){"keys", key_columns, next, NULL});
-        }
-        bool found = view_find(api_value(&reply), "keys", &keys);
-        json_begin(&out);
-        json_put_raw(&out, "keys", found ? keys.raw : bytes_of_text("[]"));
-        json_end(&out);
-        return cli_print_json(c, buffer_bytes(&out));
+        return listing_get(c, API_ADMIN, path, &keys);
+}
+
+enum exit_code command_key_rotate(struct cli *c)
+{
+        AUTO_FREE char *path = api_path("/api/v1/keys/*/rotate", cli_word(c, 0));
+        AUTO_BUFFER body = {0};
+
+        json_begin(&body);
+        add_expires(&body, cli_option(c, "expires"));
+        api_body_options(&body, &c->arguments);
+        json_end(&body);
+        const struct http_call call = {.method = "POST", .path = path, .body = buffer_bytes(&body)};
+        return api_show(c, API_ADMIN, &call, show_key);
 }
 
 enum exit_code command_key_rm(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/tenants/*/keys/*", cli_word(c, 0), cli_word(c, 1));
+        const char *id = cli_word(c, 1) != NULL ? cli_word(c, 1) : cli_word(c, 0);
+        AUTO_FREE char *path = cli_word(c, 1) != NULL
+                                       ? api_path("/api/v1/tenants/*/keys/*", cli_word(c, 0), id)
+                                       : api_path("/api/v1/keys/*", id);
 
-        return delete_path(c, path, (const char *[]){"key", "revoked"}, cli_word(c, 1));
+        return delete_path(c, path, (const char *[]){"key", "revoked"}, id);
 }

@@ -159,9 +159,9 @@ static int check(struct cli *c, const struct topology_settings *s, struct findin
 
         if (management == NULL)
                 return -1;
-        return topology_check(management, vhost, s,
-                              tenants == NULL ? NULL : tenant_names_list(tenants), on_finding, f,
-                              e);
+        const struct topology_parts parts = {
+                .tenants = tenants == NULL ? NULL : tenant_names_list(tenants)};
+        return topology_check(management, vhost, s, &parts, on_finding, f, e);
 }
 
 enum exit_code command_topology_check(struct cli *c)

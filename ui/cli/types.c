@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * types.c: the limits of job types.
+ * types.c: job types, who handles them, how long they take, their limits.
  */
 #include "common/base/json_write.h"
 #include "common/base/own.h"
@@ -10,14 +10,33 @@
 
 static const struct view_column type_columns[] = {
         {"TYPE", "name", VIEW_TEXT},
+        {"WORKERS", "workers", VIEW_TEXT},
+        {"PENDING", "counts.pending", VIEW_COUNT},
+        {"RUNNING", "counts.running", VIEW_COUNT},
+        {"RUN P95", "last_hour.duration_ms.p95", VIEW_SPAN},
+        {"FAILED", "last_hour.failed_attempts", VIEW_COUNT},
         {"MAX RUNNING", "max_running", VIEW_TEXT},
         {"MAX RATE", "max_rate", VIEW_TEXT},
-        {"CREATED", "created_at", VIEW_AGE},
+        {"PAUSED", "paused", VIEW_MARK},
+        {"PAUSED FOR", "paused_for", VIEW_LIST},
         {NULL, NULL, VIEW_TEXT},
 };
 
 static const struct view_column type_fields[] = {
         {"type", "name", VIEW_TEXT},
+        {"workers", "workers", VIEW_TEXT},
+        {"handled by", "handled_by", VIEW_LIST},
+        {"paused", "paused", VIEW_MARK},
+        {"paused for", "paused_for", VIEW_LIST},
+        {"parked", "parked", VIEW_COUNT},
+        {"pending", "counts.pending", VIEW_TEXT},
+        {"running", "counts.running", VIEW_TEXT},
+        {"completed", "last_hour.completed", VIEW_TEXT},
+        {"failed tries", "last_hour.failed_attempts", VIEW_TEXT},
+        {"buried", "last_hour.dead", VIEW_TEXT},
+        {"took, p50", "last_hour.duration_ms.p50", VIEW_SPAN},
+        {"took, p95", "last_hour.duration_ms.p95", VIEW_SPAN},
+        {"took, p99", "last_hour.duration_ms.p99", VIEW_SPAN},
         {"max running", "max_running", VIEW_TEXT},
         {"max rate", "max_rate", VIEW_TEXT},
         {"created", "created_at", VIEW_TEXT},
@@ -40,17 +59,16 @@ enum exit_code command_type_list(struct cli *c)
         static const char *const next[] = {"type show", NULL};
         static const struct listing types = {
                 "types", type_columns, next,
-                "no job type has a limit; set one: warren type set TYPE --max-running N"};
+                "no job type is known: no consumer handles one, and there are no jobs"};
 
-        return listing_get(c, API_ADMIN, "/api/v1/types", &types);
+        return listing_get(c, API_USER, "/api/v1/types", &types);
 }
 
 enum exit_code command_type_show(struct cli *c)
 {
-        AUTO_FREE char *path = api_path("/api/v1/types/*", cli_word(c, 0));
+        AUTO_FREE char *path = api_path_tenant(c, "/api/v1/types/*", cli_word(c, 0));
 
-        return api_show(c, API_ADMIN, &(struct http_call){.method = "GET", .path = path},
-                        show_type);
+        return api_show(c, API_USER, &(struct http_call){.method = "GET", .path = path}, show_type);
 }
 
 enum exit_code command_type_set(struct cli *c)

@@ -9,60 +9,7 @@
 
 #include "common/base/own.h"
 
-enum { PATH_SIZE = 64, COLUMNS_MAX = 16 };
-
-bool view_find(struct scan_value object, const char *path, struct scan_value *out)
-{
-        char name[PATH_SIZE];
-
-        *out = object;
-        for (const char *at = path; *at != '\0';) {
-                size_t length = strcspn(at, ".");
-                if (bytes_to_text(bytes_of(at, length), name, sizeof(name)) < 0 ||
-                    !scan_find(*out, name, out))
-                        return false;
-                at += length;
-                at += *at == '.';
-        }
-        return true;
-}
-
-bool view_add(struct scan_value object, const char *path, struct buffer *out)
-{
-        struct scan_value v;
-
-        if (!view_find(object, path, &v) || v.kind == SCAN_NULL)
-                return false;
-        if (v.kind == SCAN_STRING)
-                scan_string(v, out);
-        else
-                buffer_add(out, v.raw.data, v.raw.length);
-        return true;
-}
-
-int64_t view_int(struct scan_value object, const char *path)
-{
-        struct scan_value v;
-        int64_t value;
-
-        if (!view_find(object, path, &v) || !scan_int(v, &value))
-                return -1;
-        return value;
-}
-
-bool view_is(struct scan_value object, const char *path, const char *text)
-{
-        AUTO_BUFFER value = {0};
-
-        return view_add(object, path, &value) && bytes_equal_text(buffer_bytes(&value), text);
-}
-
-bool view_is_true(struct scan_value object, const char *path)
-{
-        struct scan_value v;
-
-        return view_find(object, path, &v) && v.kind == SCAN_TRUE;
-}
+enum { COLUMNS_MAX = 16 };
 
 /* "1m32s", "5h": the smaller unit is left out when it is 0. */
 static void add_two_units(struct buffer *out, long long count, int per, const char *units)
@@ -264,6 +211,15 @@ void view_row(struct table *t, const struct view_column *columns, struct scan_va
                 table_cell(t, shown,
                            c->kind == VIEW_STATUS ? view_status_colour(shown) : COLOUR_NONE);
         }
+}
+
+void view_cell(struct table *t, struct scan_value of, const char *path, const char *none)
+{
+        AUTO_BUFFER text = {0};
+
+        if (!view_add(of, path, &text) || text.length == 0)
+                buffer_add_text(&text, none);
+        table_cell(t, buffer_bytes(&text), COLOUR_NONE);
 }
 
 void view_add_title(const char *title, bool colours, struct buffer *out)

@@ -9,18 +9,31 @@
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
+#include "common/base/json_path.h"
 #include "common/base/json_scan.h"
 #include "ui/cli/table.h"
 
-/* "progress.value": a member of a member. */
-bool view_find(struct scan_value object, const char *path, struct scan_value *out);
-/* Adds the member as text: a string without quotes, anything else as it is written. False, and
- * nothing added, when it is absent or null. */
-bool view_add(struct scan_value object, const char *path, struct buffer *out);
-/* -1 when it is absent or no integer. */
-int64_t view_int(struct scan_value object, const char *path);
-bool view_is(struct scan_value object, const char *path, const char *text);
-bool view_is_true(struct scan_value object, const char *path);
+/* As json_path_… do. */
+static inline bool view_find(struct scan_value object, const char *path, struct scan_value *out)
+{
+        return json_path_find(object, path, out);
+}
+static inline bool view_add(struct scan_value object, const char *path, struct buffer *out)
+{
+        return json_path_add(object, path, out);
+}
+static inline int64_t view_int(struct scan_value object, const char *path)
+{
+        return json_path_int(object, path);
+}
+static inline bool view_is(struct scan_value object, const char *path, const char *text)
+{
+        return json_path_is(object, path, text);
+}
+static inline bool view_is_true(struct scan_value object, const char *path)
+{
+        return json_path_is_true(object, path);
+}
 
 /* "12s ago", "in 5m": an RFC 3339 time against now. */
 void view_add_age(struct scan_value object, const char *path, msec now, struct buffer *out);
@@ -56,6 +69,8 @@ struct view_column {
 /* A table with these titles; view_row adds a row of an item. */
 struct table *view_table(const struct view_column *columns);
 void view_row(struct table *t, const struct view_column *columns, struct scan_value item, msec now);
+/* Adds a cell with the member's text, or `none` when there is none. */
+void view_cell(struct table *t, struct scan_value of, const char *path, const char *none);
 /* The title of a line, padded. */
 void view_add_title(const char *title, bool colours, struct buffer *out);
 /* "title  value" lines of an object; absent members are left out. */

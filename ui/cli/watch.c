@@ -235,6 +235,8 @@ enum exit_code command_watch(struct cli *c)
         enum exit_code code = EXIT_DONE;
         bool ended = false;
 
+        if (id != NULL && job_check_id(c, id) != EXIT_DONE)
+                return EXIT_NOT_FOUND;
         cli_catch_interrupts();
         /* Ends after Ctrl-C, or once the output has no reader. */
         for (bool began = false; !is_interrupted() && cli_has_reader(); began = true) {
@@ -244,5 +246,7 @@ enum exit_code command_watch(struct cli *c)
                 poll(NULL, 0, PAUSE_MS);
         }
         forget(&all);
-        return is_interrupted() && !ended ? EXIT_DONE : code;
+        if (is_interrupted() && !ended)
+                cli_pass_interrupt_on();
+        return code;
 }
