@@ -21,8 +21,7 @@
 enum {
         TICK_MS = 250,
         READ_SIZE = 16 * 1024,
-        MESSAGE_MAX = 64 * 1024,  /* of a client */
-        UNSENT_MAX = 1024 * 1024, /* for a client */
+        MESSAGE_MAX = 64 * 1024, /* of a client */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
 
@@ -67,9 +66,11 @@ static void wake(struct websockets *all)
         (void)!write(all->wake, &one, sizeof(one));
 }
 
-static bool has_room_locked(const struct websocket *w, size_t length)
+static bool has_room_locked(const struct websockets *all, const struct websocket *w, size_t length)
 {
-        return w->out.length <= UNSENT_MAX && length <= UNSENT_MAX - w->out.length;
+        size_t most = all->config.unsent_max;
+
+        return w->out.length <= most && length <= most - w->out.length;
 }
 
 static void begin_close_locked(struct websocket *w, unsigned code)
@@ -87,12 +88,12 @@ static void begin_close(struct websockets *all, struct websocket *w, unsigned co
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* Drops the frame over UNSENT_MAX: a client that pings without reading must not fill memory. */
+/* Drops the frame over unsent_max: a client that pings without reading must not fill memory. */
 static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
                          struct bytes payload)
 {
         pthread_mutex_lock(&all->mutex);
-        if (w->end_at == 0 && has_room_locked(w, payload.length))
+        if (w->end_at == 0 && has_room_locked(all, w, payload.length))
                 frame_write(&w->out, opcode, payload);
         pthread_mutex_unlock(&all->mutex);
 }
@@ -260,6 +261,8 @@ struct websockets *websockets_create(const struct websockets_config *c, struct e
         all->config = *c;
         if (c->max == 0)
                 all->config.max = 100;
+        if (c->unsent_max == 0)
+                all->config.unsent_max = (size_t)1024 * 1024;
         if (c->silence_max == 0)
                 all->config.silence_max = (msec)20 * MSEC_SECOND;
         pthread_mutex_init(&all->mutex, NULL);
@@ -359,7 +362,7 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         bool first = w != NULL && w->out.length == 0;
         if (w == NULL)
                 result = err_set(e, ERR_NOT_FOUND, "the WebSocket is closed");
-        else if (!has_room_locked(w, text.length))
+        else if (!has_room_locked(all, w, text.length))
                 result = err_set(e, ERR_FULL, "%zu bytes wait for this client already",
                                  w->out.length);
         else
