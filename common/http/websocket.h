@@ -26,6 +26,7 @@ struct websockets_config {
          * nothing that is sent, for twice as long is ended. 0: 20 s */
         msec silence_max;
         size_t unsent_max; /* bytes that wait for a client; 0: 1 MiB */
+        size_t kernel_max; /* and so many in the kernel (SO_SNDBUF); 0: as it chooses, some MiB */
 };
 
 /* Called on the pool's thread: they must not block. */
@@ -57,3 +58,6 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
 /* Any thread. Sends what was buffered, then a close code (1000: normal; 4000 to 4999: the
  * program's own); `closed` follows within 2 s. */
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code);
+/* The same for a client that is too slow: drops what was buffered, but for the message that it has
+ * begun to take, so that the code reaches it. `closed` follows within 6 s. */
+void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code);

@@ -64,4 +64,6 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
 
 /* Appends a whole frame. */
 void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
+/* Of a frame that was written by these. */
+size_t frame_length(const char *frame);
 void frame_write_close(struct buffer *out, unsigned code);

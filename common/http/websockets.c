@@ -24,6 +24,7 @@ enum {
         MESSAGE_MAX = 64 * 1024, /* of a client */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
+#define SLOW_CLOSE_WAIT ((msec)5 * MSEC_SECOND)
 
 struct websocket {
         uint64_t id;
@@ -37,6 +38,7 @@ struct websocket {
         bool opened, pinged, half_closed, dead;
         /* guarded by mutex */
         struct buffer out;
+        size_t front;  /* bytes of `out` up to the end of its first frame; 0: not known */
         msec taken_at; /* last time that `out` was empty or the client took some of it */
         msec end_at;   /* not 0: closing, and ended then at the latest; 0: open */
         UT_hash_handle hh;
@@ -151,15 +153,32 @@ static void receive(struct websockets *all, struct websocket *w)
                 continue;
 }
 
+/* The length of the frame at the beginning of `out`, or of its rest. */
+static size_t front_of_locked(struct websocket *w)
+{
+        if (w->front == 0)
+                w->front = frame_length(w->out.data);
+        return w->front;
+}
+
+static void take_sent_locked(struct websocket *w, size_t sent)
+{
+        while (sent > 0) {
+                size_t part = front_of_locked(w) < sent ? w->front : sent;
+                buffer_drop(&w->out, part);
+                w->front -= part;
+                sent -= part;
+        }
+        w->taken_at = clock_mono();
+}
+
 static void send_unsent(struct websockets *all, struct websocket *w)
 {
         pthread_mutex_lock(&all->mutex);
         if (w->out.length > 0) {
                 ssize_t sent = send(w->fd, w->out.data, w->out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-                if (sent > 0) {
-                        buffer_drop(&w->out, (size_t)sent);
-                        w->taken_at = clock_mono();
-                }
+                if (sent > 0)
+                        take_sent_locked(w, (size_t)sent);
                 w->dead = w->dead || (sent < 0 && errno != EAGAIN && errno != EINTR);
         }
         if (w->end_at != 0 && w->out.length == 0 && !w->half_closed) {
@@ -337,7 +356,12 @@ void websockets_add(struct websockets *all, struct known_socket *socket, struct 
         w->reader.message_max = MESSAGE_MAX;
         w->heard_at = w->taken_at = clock_mono();
         w->out = *answer;
+        w->front = answer->length;
         *answer = (struct buffer){0};
+        if (all->config.kernel_max > 0) {
+                int size = (int)all->config.kernel_max;
+                (void)setsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        }
         pthread_mutex_lock(&all->mutex);
         w->id = ++all->last_id;
         HASH_ADD(hh, all->sockets, id, sizeof(w->id), w);
@@ -379,6 +403,19 @@ void websockets_close(struct websockets *all, uint64_t socket, unsigned code)
         struct websocket *w = find_open_locked(all, socket);
         if (w != NULL)
                 begin_close_locked(w, code);
+        pthread_mutex_unlock(&all->mutex);
+        wake(all);
+}
+
+void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
+{
+        pthread_mutex_lock(&all->mutex);
+        struct websocket *w = find_open_locked(all, socket);
+        if (w != NULL) {
+                w->out.length = w->out.length > 0 ? front_of_locked(w) : 0;
+                begin_close_locked(w, code);
+                w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
+        }
         pthread_mutex_unlock(&all->mutex);
         wake(all);
 }

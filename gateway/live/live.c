@@ -14,8 +14,9 @@
 #include "common/http/tenant_places.h"
 
 enum {
-        MESSAGES_MAX = 20,       /* of a client, in a second */
-        UNSENT_MAX = 512 * 1024, /* for a client; two frames */
+        MESSAGES_MAX = 20, /* of a client, in a second */
+        KERNEL_MAX = 256 * 1024,
+        UNSENT_MAX = 1024 * 1024, /* for a client; two frames */
 };
 
 /* A WebSocket, as its pool knows it. */
@@ -235,8 +236,10 @@ struct live *live_create(const struct live_config *c, struct err *e)
         pthread_mutex_init(&l->mutex, NULL);
         l->places = tenant_places_create(c->max, c->max, "live feeds");
         l->tenants = tenant_places_create(c->max, (c->max + 1) / 2, "live feeds");
-        l->pool = websockets_create(
-                &(struct websockets_config){.max = c->max, .unsent_max = UNSENT_MAX}, e);
+        l->pool = websockets_create(&(struct websockets_config){.max = c->max,
+                                                                .unsent_max = UNSENT_MAX,
+                                                                .kernel_max = KERNEL_MAX},
+                                    e);
         if (l->pool == NULL)
                 return NULL;
         l->counts = live_counts_create(c->counts, e);

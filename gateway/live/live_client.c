@@ -14,6 +14,7 @@
 
 #define SLOW_FOR_MAX ((msec)10 * MSEC_SECOND)
 #define OFFSET_EVERY ((msec)1 * MSEC_SECOND) /* of a frame without events */
+#define DROPPED_EVERY ((msec)1 * MSEC_SECOND)
 #define AWAY_AFTER ((msec)2 * MSEC_SECOND)
 enum { UNKNOWN = -1 }; /* an offset */
 
@@ -28,8 +29,9 @@ struct live_client {
         uint64_t next; /* the event to be told next */
         int64_t told;  /* it has all up to this offset, or knows of the gap */
         msec told_at;
-        msec full_since; /* 0: what was sent last was taken */
+        msec full_since; /* 0: what it was to get it got; small messages do not count */
         uint64_t dropped;
+        msec dropped_at; /* when it was told last */
         bool filter_due;
         bool away_told;
         struct {
@@ -86,10 +88,8 @@ static bool say(struct live_client *c, struct bytes text, msec now)
 
         if (c->closing)
                 return false;
-        if (websockets_send(c->pool, c->socket, text, &e) == 0) {
-                c->full_since = 0;
+        if (websockets_send(c->pool, c->socket, text, &e) == 0)
                 return true;
-        }
         if (e.code == ERR_NOT_FOUND)
                 c->closing = true;
         else if (c->full_since == 0)
@@ -99,8 +99,8 @@ static bool say(struct live_client *c, struct bytes text, msec now)
 
 void live_client_say(struct live_client *c, struct bytes text, msec now)
 {
-        if (!c->held)
-                (void)say(c, text, now);
+        if (!c->held && say(c, text, now))
+                c->full_since = 0;
 }
 
 void live_client_hold(struct live_client *c, bool hold)
@@ -108,12 +108,12 @@ void live_client_hold(struct live_client *c, bool hold)
         c->held = hold;
 }
 
-void live_client_close(struct live_client *c, enum live_close code)
+void live_client_end(struct live_client *c)
 {
         if (c->closing)
                 return;
         c->closing = true;
-        websockets_close(c->pool, c->socket, code);
+        websockets_close(c->pool, c->socket, LIVE_CLOSE_KEY);
 }
 
 static void put_offset(struct buffer *out, const char *name, int64_t offset)
@@ -267,12 +267,15 @@ static bool say_dropped(struct live_client *c, msec now)
 
         if (c->dropped == 0)
                 return true;
+        if (now - c->dropped_at < DROPPED_EVERY)
+                return false;
         json_begin(&text);
         json_put_int(&text, "dropped", (int64_t)c->dropped);
         json_end(&text);
         if (!say(c, buffer_bytes(&text), now))
                 return false;
         c->dropped = 0;
+        c->dropped_at = now;
         return true;
 }
 
@@ -304,8 +307,10 @@ static void say_events(struct live_client *c, const struct live_ring *ring,
                 c->told = f->offset;
                 c->told_at = now;
         }
-        if (said || f->count == 0)
+        if (said || f->count == 0) {
                 c->next = f->end;
+                c->full_since = 0;
+        }
 }
 
 static void tell(struct live_client *c, const struct live_feed *feed, struct live_frames *frames,
@@ -329,8 +334,16 @@ void live_client_tick(struct live_client *c, const struct live_feed *feed,
         if (c->closing || c->held)
                 return;
         tell(c, feed, frames, now);
-        if (c->full_since != 0 && now - c->full_since >= SLOW_FOR_MAX)
-                live_client_close(c, LIVE_CLOSE_SLOW);
+        if (c->closing || c->full_since == 0 || now - c->full_since < SLOW_FOR_MAX)
+                return;
+        c->closing = true;
+        websockets_abandon(c->pool, c->socket, LIVE_CLOSE_SLOW);
+}
+
+static void say_if_there_is_room(struct live_client *c, struct bytes text, msec now)
+{
+        if (!c->held)
+                (void)say(c, text, now);
 }
 
 static void say_error(struct live_client *c, const char *detail, msec now)
@@ -342,7 +355,7 @@ static void say_error(struct live_client *c, const char *detail, msec now)
         json_put_string(&text, "detail", detail);
         json_end(&text);
         json_end(&text);
-        live_client_say(c, buffer_bytes(&text), now);
+        say_if_there_is_room(c, buffer_bytes(&text), now);
 }
 
 static void say_pong(struct live_client *c, struct bytes ping, msec now)
@@ -352,7 +365,7 @@ static void say_pong(struct live_client *c, struct bytes ping, msec now)
         json_begin(&text);
         json_put_raw(&text, "pong", ping);
         json_end(&text);
-        live_client_say(c, buffer_bytes(&text), now);
+        say_if_there_is_room(c, buffer_bytes(&text), now);
 }
 
 /* False: its key does not see that tenant. */

@@ -60,4 +60,5 @@ void live_client_tick(struct live_client *c, const struct live_feed *feed,
 void live_client_say(struct live_client *c, struct bytes text, msec now);
 /* Nothing is sent while it holds: the key cannot be checked. */
 void live_client_hold(struct live_client *c, bool hold);
-void live_client_close(struct live_client *c, enum live_close code);
+/* Its key may not read any more. */
+void live_client_end(struct live_client *c);

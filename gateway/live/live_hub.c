@@ -14,7 +14,7 @@
 enum {
         TICK = 100,               /* ms */
         CHECK_EVERY = 500,        /* ms */
-        FRAME_BYTES = 256 * 1024, /* see websockets_config.unsent_max */
+        FRAME_BYTES = 512 * 1024, /* half of what may wait for a client */
 };
 
 struct live_hub {
@@ -64,7 +64,7 @@ static void check(struct live_hub *h, msec now)
                         live_client_hold(c, false);
                         break;
                 case LIVE_ENDS:
-                        live_client_close(c, LIVE_CLOSE_KEY);
+                        live_client_end(c);
                         break;
                 case LIVE_UNCHECKED:
                         live_client_hold(c, true);
