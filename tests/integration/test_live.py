@@ -9,7 +9,7 @@ import pytest
 
 from harness.api import in_ms
 from harness.until import until
-from live_rig import Feed, documented, refused, shown
+from harness.live import Feed, documented, refused, shown
 
 ORDER = 8
 

@@ -11,7 +11,7 @@ import websocket
 from gateway_rig import Gateway
 from harness.status_rig import Stream, now_ms, uuid7
 from harness.until import until
-from live_rig import Feed, refused
+from harness.live import Feed, refused
 from websocket_rig import BINARY, CLOSE, PING, PONG, TEXT, WebSocket, frame
 
 UI = "https://ui.example"

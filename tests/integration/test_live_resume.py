@@ -12,7 +12,7 @@ import requests
 from gateway_rig import Gateway
 from harness.status_rig import Stream, event, uuid7
 from harness.until import until
-from live_rig import Feed
+from harness.live import Feed
 from websocket_rig import WebSocket
 
 BURST = 400  # events of one message
