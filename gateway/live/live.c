@@ -248,6 +248,7 @@ struct live *live_create(const struct live_config *c, struct err *e)
         return TAKE(l);
 }
 
+/* No callback of the pool may come any more: the bell is closed. */
 static void end_thread(struct live *l)
 {
         pthread_mutex_lock(&l->mutex);
@@ -263,9 +264,9 @@ void live_destroy(struct live **live)
 
         if (l == NULL)
                 return;
-        websockets_destroy(&l->pool); /* its callbacks ring the bell */
         if (l->has_thread)
                 end_thread(l);
+        websockets_destroy(&l->pool); /* after the thread, which sends to its sockets */
         if (l->has_loop) {
                 uv_run(&l->loop, UV_RUN_DEFAULT); /* closes what is left of a half-built one */
                 (void)uv_loop_close(&l->loop);

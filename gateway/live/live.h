@@ -30,6 +30,7 @@ struct live_config {
 };
 
 struct live *live_create(const struct live_config *c, struct err *e) MUST_CHECK;
+/* After the server, which has ended the WebSockets. */
 void live_destroy(struct live **l);
 struct websockets *live_websockets(struct live *l);
 
