@@ -22,6 +22,7 @@ enum {
         TICK_MS = 250,
         READ_SIZE = 16 * 1024,
         MESSAGE_MAX = 64 * 1024, /* of a client */
+        PONGS_MAX = 4 * 1024,    /* bytes; all pings that come in one read are answered */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
 #define SLOW_CLOSE_WAIT ((msec)5 * MSEC_SECOND)
@@ -38,9 +39,12 @@ struct websocket {
         bool opened, pinged, half_closed, dead;
         /* guarded by mutex */
         struct buffer out;
-        size_t front;  /* bytes of `out` up to the end of its first frame; 0: not known */
-        msec taken_at; /* last time that `out` was empty or the client took some of it */
-        msec end_at;   /* not 0: closing, and ended then at the latest; 0: open */
+        size_t rest;        /* bytes that `out` begins with: what is left of a frame sent in part */
+        size_t pong_end;    /* bytes of `out` up to the end of its last pong; 0: there is none */
+        struct buffer ping; /* the payload of the last one */
+        bool ping_due;      /* it is to be answered */
+        msec taken_at;      /* last time that `out` was empty or the client took some of it */
+        msec end_at;        /* not 0: closing, and ended then at the latest; 0: open */
         UT_hash_handle hh;
 };
 
@@ -90,13 +94,23 @@ static void begin_close(struct websockets *all, struct websocket *w, unsigned co
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* Drops the frame over unsent_max: a client that pings without reading must not fill memory. */
-static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
-                         struct bytes payload)
+/* Of several pings that wait the last one needs an answer (RFC 6455, 5.5.3): a client that pings
+ * without reading must not fill memory. */
+static void answer_ping_locked(struct websocket *w)
+{
+        if (!w->ping_due || w->pong_end > PONGS_MAX || w->end_at != 0)
+                return;
+        frame_write(&w->out, FRAME_PONG, buffer_bytes(&w->ping));
+        w->pong_end = w->out.length;
+        w->ping_due = false;
+}
+
+static void take_ping(struct websockets *all, struct websocket *w, struct bytes payload)
 {
         pthread_mutex_lock(&all->mutex);
-        if (w->end_at == 0 && has_room_locked(all, w, payload.length))
-                frame_write(&w->out, opcode, payload);
+        buffer_set(&w->ping, payload);
+        w->ping_due = true;
+        answer_ping_locked(w);
         pthread_mutex_unlock(&all->mutex);
 }
 
@@ -113,7 +127,7 @@ static bool handle_event(struct websockets *all, struct websocket *w)
                 w->on->message(w->user, w->id, payload);
                 return true;
         case FRAME_IS_PING:
-                send_control(all, w, FRAME_PONG, payload);
+                take_ping(all, w, payload);
                 return true;
         case FRAME_IS_PONG:
                 return true;
@@ -153,23 +167,24 @@ static void receive(struct websockets *all, struct websocket *w)
                 continue;
 }
 
-/* The length of the frame at the beginning of `out`, or of its rest. */
-static size_t front_of_locked(struct websocket *w)
+/* Of the frame that `out` begins with, or of its rest. */
+static size_t first_length_locked(const struct websocket *w)
 {
-        if (w->front == 0)
-                w->front = frame_length(w->out.data);
-        return w->front;
+        return w->rest > 0 ? w->rest : frame_length(w->out.data);
 }
 
+/* One pass over the frames and one move: with many small frames `out` is long. */
 static void take_sent_locked(struct websocket *w, size_t sent)
 {
-        while (sent > 0) {
-                size_t part = front_of_locked(w) < sent ? w->front : sent;
-                buffer_drop(&w->out, part);
-                w->front -= part;
-                sent -= part;
-        }
+        size_t end = first_length_locked(w);
+
+        while (end < sent)
+                end += frame_length(w->out.data + end);
+        w->rest = end - sent;
+        w->pong_end -= w->pong_end < sent ? w->pong_end : sent;
+        buffer_drop(&w->out, sent);
         w->taken_at = clock_mono();
+        answer_ping_locked(w);
 }
 
 static void send_unsent(struct websockets *all, struct websocket *w)
@@ -202,7 +217,10 @@ static void check_timeouts(struct websockets *all, struct websocket *w, msec now
         if (now - w->heard_at < silence || w->pinged)
                 return;
         w->pinged = true;
-        send_control(all, w, FRAME_PING, bytes_of("", 0));
+        pthread_mutex_lock(&all->mutex);
+        if (w->end_at == 0)
+                frame_write(&w->out, FRAME_PING, bytes_of("", 0));
+        pthread_mutex_unlock(&all->mutex);
 }
 
 static void serve(struct websockets *all, struct websocket *w, int events)
@@ -229,6 +247,7 @@ static void end_socket(struct websockets *all, struct websocket *w)
                 w->on->closed(w->user, w->id);
         frames_fini(&w->reader);
         buffer_fini(&w->out);
+        buffer_fini(&w->ping);
         free(w);
 }
 
@@ -356,7 +375,7 @@ void websockets_add(struct websockets *all, struct known_socket *socket, struct 
         w->reader.message_max = MESSAGE_MAX;
         w->heard_at = w->taken_at = clock_mono();
         w->out = *answer;
-        w->front = answer->length;
+        w->rest = answer->length;
         *answer = (struct buffer){0};
         if (all->config.kernel_max > 0) {
                 int size = (int)all->config.kernel_max;
@@ -412,7 +431,7 @@ void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
         pthread_mutex_lock(&all->mutex);
         struct websocket *w = find_open_locked(all, socket);
         if (w != NULL) {
-                w->out.length = w->out.length > 0 ? front_of_locked(w) : 0;
+                w->out.length = w->out.length > 0 ? first_length_locked(w) : 0;
                 begin_close_locked(w, code);
                 w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
         }
