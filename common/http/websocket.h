@@ -58,6 +58,7 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
 /* Any thread. Sends what was buffered, then a close code (1000: normal; 4000 to 4999: the
  * program's own); `closed` follows within 2 s. */
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code);
-/* The same for a client that is too slow: drops what was buffered, but for the message that it has
- * begun to take, so that the code reaches it. `closed` follows within 6 s. */
+/* The same, but drops what was buffered, except for a message of which a part was sent: for a client
+ * that is too slow, so that the code reaches it, or that may not have the rest. `closed` follows
+ * within 6 s. */
 void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code);

@@ -167,16 +167,10 @@ static void receive(struct websockets *all, struct websocket *w)
                 continue;
 }
 
-/* Of the frame that `out` begins with, or of its rest. */
-static size_t first_length_locked(const struct websocket *w)
-{
-        return w->rest > 0 ? w->rest : frame_length(w->out.data);
-}
-
 /* One pass over the frames and one move: with many small frames `out` is long. */
 static void take_sent_locked(struct websocket *w, size_t sent)
 {
-        size_t end = first_length_locked(w);
+        size_t end = w->rest > 0 ? w->rest : frame_length(w->out.data);
 
         while (end < sent)
                 end += frame_length(w->out.data + end);
@@ -431,7 +425,7 @@ void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
         pthread_mutex_lock(&all->mutex);
         struct websocket *w = find_open_locked(all, socket);
         if (w != NULL) {
-                w->out.length = w->out.length > 0 ? first_length_locked(w) : 0;
+                w->out.length = w->rest;
                 begin_close_locked(w, code);
                 w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
         }

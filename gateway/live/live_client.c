@@ -113,7 +113,7 @@ void live_client_end(struct live_client *c)
         if (c->closing)
                 return;
         c->closing = true;
-        websockets_close(c->pool, c->socket, LIVE_CLOSE_KEY);
+        websockets_abandon(c->pool, c->socket, LIVE_CLOSE_KEY);
 }
 
 static void put_offset(struct buffer *out, const char *name, int64_t offset)

@@ -57,6 +57,16 @@ static void on_message(void *user, uint64_t socket, struct bytes text)
         (void)text;
 }
 
+/* Nothing is sent while it runs, since it is called on the pool's thread. */
+static void on_message_end(void *user, uint64_t socket, struct bytes text)
+{
+        struct err e = {0};
+
+        (void)user;
+        assert_int_equal(websockets_send(pool, socket, text, &e), 0);
+        websockets_abandon(pool, socket, 4001);
+}
+
 static void on_closed(void *user, uint64_t socket)
 {
         (void)user;
@@ -64,6 +74,7 @@ static void on_closed(void *user, uint64_t socket)
 }
 
 static const struct websocket_events plain = {on_opened, on_message, on_closed};
+static const struct websocket_events ending = {on_opened, on_message_end, on_closed};
 
 static void read_some(struct client *c)
 {
@@ -196,11 +207,51 @@ static void many_small_messages_delay_nobody(void **state)
         end_client(&other);
 }
 
+static void hear_close(struct client *c, unsigned code)
+{
+        AUTO_BUFFER payload = {0};
+
+        assert_int_equal(hear(c, &payload), FRAME_CLOSE);
+        assert_int_equal((unsigned char)payload.data[0] << 8 | (unsigned char)payload.data[1],
+                         code);
+}
+
+static void what_waits_is_dropped_but_for_a_message_that_was_sent_in_part(void **state)
+{
+        enum { LONG = 300 * 1024 };
+        AUTO_BUFFER text = {0};
+        AUTO_BUFFER payload = {0};
+        struct client slow, other;
+        struct err e = {0};
+
+        (void)state;
+        begin(LITTLE, 0);
+        open_client(&slow, &plain);
+        buffer_reserve(&text, LONG);
+        memset(text.data, 'x', LONG);
+        text.length = LONG;
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(websockets_send(pool, slow.socket, buffer_bytes(&text), &e), 0);
+        read_some(&slow);
+        websockets_abandon(pool, slow.socket, 4001);
+        assert_int_equal(hear(&slow, &payload), FRAME_TEXT);
+        assert_int_equal(payload.length, LONG);
+        hear_close(&slow, 4001);
+
+        open_client(&other, &ending);
+        send_frame(&other, FRAME_TEXT, "secret");
+        hear_close(&other, 4001);
+        websockets_destroy(&pool);
+        end_client(&slow);
+        end_client(&other);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_client_that_pings_without_reading),
                 cmocka_unit_test(many_small_messages_delay_nobody),
+                cmocka_unit_test(what_waits_is_dropped_but_for_a_message_that_was_sent_in_part),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
