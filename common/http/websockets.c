@@ -22,6 +22,7 @@ enum {
         TICK_MS = 250,
         READ_SIZE = 16 * 1024,
         MESSAGE_MAX = 64 * 1024, /* of a client */
+        OUT_KEPT = 64 * 1024,    /* more memory is given back once nothing waits for the client */
         PONGS_MAX = 4 * 1024,    /* bytes; all pings that come in one read are answered */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
@@ -177,6 +178,8 @@ static void take_sent_locked(struct websocket *w, size_t sent)
         w->rest = end - sent;
         w->pong_end -= w->pong_end < sent ? w->pong_end : sent;
         buffer_drop(&w->out, sent);
+        if (w->out.length == 0 && w->out.size > OUT_KEPT)
+                buffer_fini(&w->out);
         w->taken_at = clock_mono();
         answer_ping_locked(w);
 }

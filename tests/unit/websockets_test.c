@@ -6,6 +6,7 @@
 #include "common/http/websockets.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,18 @@ void __wrap_known_socket_close(struct known_socket *s)
 {
         close(s->fd);
         free(s);
+}
+
+static atomic_size_t freed; /* the size of the largest buffer so far */
+
+void __real_buffer_fini(struct buffer *b);
+void __wrap_buffer_fini(struct buffer *b);
+
+void __wrap_buffer_fini(struct buffer *b)
+{
+        if (b->size > freed)
+                freed = b->size;
+        __real_buffer_fini(b);
 }
 
 static struct websockets *pool;
@@ -246,12 +259,35 @@ static void what_waits_is_dropped_but_for_a_message_that_was_sent_in_part(void *
         end_client(&other);
 }
 
+static void memory_is_given_back_when_nothing_waits(void **state)
+{
+        AUTO_BUFFER payload = {0};
+        struct client c;
+        struct err e = {0};
+
+        (void)state;
+        begin(LITTLE, 0);
+        open_client(&c, &plain);
+        buffer_reserve(&payload, UNSENT);
+        payload.length = UNSENT;
+        memset(payload.data, 'x', UNSENT);
+        freed = 0;
+        assert_int_equal(websockets_send(pool, c.socket, buffer_bytes(&payload), &e), 0);
+        assert_int_equal(hear(&c, &payload), FRAME_TEXT);
+        send_frame(&c, FRAME_PING, ""); /* it is answered after that */
+        assert_int_equal(hear(&c, &payload), FRAME_PONG);
+        assert_true(freed >= UNSENT);
+        websockets_destroy(&pool);
+        end_client(&c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_client_that_pings_without_reading),
                 cmocka_unit_test(many_small_messages_delay_nobody),
                 cmocka_unit_test(what_waits_is_dropped_but_for_a_message_that_was_sent_in_part),
+                cmocka_unit_test(memory_is_given_back_when_nothing_waits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
