@@ -23,7 +23,7 @@ struct websockets;
 struct websockets_config {
         unsigned max; /* WebSockets at once; more are refused with 503. 0: 100 */
         /* A client that sends nothing for so long is pinged. One that sends nothing, or takes
-         * nothing that is sent, for twice as long is ended. 0: 20 s */
+         * nothing that is sent, for twice as long is closed with 1008. 0: 20 s */
         msec silence_max;
         size_t unsent_max; /* bytes that wait for a client; 0: 1 MiB */
         size_t kernel_max; /* and so many in the kernel (SO_SNDBUF); 0: as it chooses, some MiB */

@@ -34,6 +34,7 @@ enum close_code {
         CLOSE_UNSUPPORTED = 1003, /* a binary message */
         CLOSE_NONE = 1005,        /* a close frame without a code; never sent */
         CLOSE_NOT_UTF8 = 1007,
+        CLOSE_POLICY = 1008, /* it answers no ping, or takes nothing */
         CLOSE_TOO_BIG = 1009,
 };
 

@@ -88,6 +88,14 @@ static void begin_close_locked(struct websocket *w, unsigned code)
         frame_write_close(&w->out, code);
 }
 
+/* Drops what was buffered, but for the rest of a message. */
+static void abandon_locked(struct websocket *w, unsigned code)
+{
+        w->out.length = w->rest;
+        begin_close_locked(w, code);
+        w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
+}
+
 static void begin_close(struct websockets *all, struct websocket *w, unsigned code)
 {
         pthread_mutex_lock(&all->mutex);
@@ -200,24 +208,20 @@ static void send_unsent(struct websockets *all, struct websocket *w)
         pthread_mutex_unlock(&all->mutex);
 }
 
-static void check_timeouts(struct websockets *all, struct websocket *w, msec now)
+static void check_timeouts_locked(struct websockets *all, struct websocket *w, msec now)
 {
         msec silence = all->config.silence_max;
 
-        pthread_mutex_lock(&all->mutex);
         if (w->out.length == 0)
                 w->taken_at = now;
-        bool over = w->end_at != 0 ? now >= w->end_at : now - w->taken_at >= 2 * silence;
-        pthread_mutex_unlock(&all->mutex);
-        if (over || now - w->heard_at >= 2 * silence)
-                w->dead = true;
-        if (now - w->heard_at < silence || w->pinged)
-                return;
-        w->pinged = true;
-        pthread_mutex_lock(&all->mutex);
-        if (w->end_at == 0)
+        if (w->end_at != 0) {
+                w->dead = w->dead || now >= w->end_at;
+        } else if (now - w->taken_at >= 2 * silence || now - w->heard_at >= 2 * silence) {
+                abandon_locked(w, CLOSE_POLICY);
+        } else if (now - w->heard_at >= silence && !w->pinged) {
+                w->pinged = true;
                 frame_write(&w->out, FRAME_PING, bytes_of("", 0));
-        pthread_mutex_unlock(&all->mutex);
+        }
 }
 
 static void serve(struct websockets *all, struct websocket *w, int events)
@@ -228,7 +232,9 @@ static void serve(struct websockets *all, struct websocket *w, int events)
         }
         if (events != 0)
                 receive(all, w);
-        check_timeouts(all, w, clock_mono());
+        pthread_mutex_lock(&all->mutex);
+        check_timeouts_locked(all, w, clock_mono());
+        pthread_mutex_unlock(&all->mutex);
         if (!w->dead)
                 send_unsent(all, w);
 }
@@ -248,6 +254,15 @@ static void end_socket(struct websockets *all, struct websocket *w)
         free(w);
 }
 
+static void end_locked(struct websocket *w)
+{
+        msec latest = clock_mono() + CLOSE_WAIT;
+
+        begin_close_locked(w, CLOSE_GOING_AWAY);
+        if (w->end_at > latest)
+                w->end_at = latest;
+}
+
 /* Fills `served` and `polled`. Returns how many; -1: the pool has ended. */
 static int list_sockets(struct websockets *all)
 {
@@ -258,7 +273,7 @@ static int list_sockets(struct websockets *all)
         bool ended = all->ending && all->sockets == NULL;
         HASH_ITER (hh, all->sockets, w, next) {
                 if (all->ending)
-                        begin_close_locked(w, CLOSE_GOING_AWAY);
+                        end_locked(w);
                 all->served[count] = w;
                 all->polled[count++] = (struct pollfd){
                         .fd = w->fd,
@@ -427,11 +442,8 @@ void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
 {
         pthread_mutex_lock(&all->mutex);
         struct websocket *w = find_open_locked(all, socket);
-        if (w != NULL) {
-                w->out.length = w->rest;
-                begin_close_locked(w, code);
-                w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
-        }
+        if (w != NULL)
+                abandon_locked(w, code);
         pthread_mutex_unlock(&all->mutex);
         wake(all);
 }

@@ -188,8 +188,8 @@ static void a_client_that_pings_without_reading(void **state)
         send_frame(&c, FRAME_PING, "again");
         assert_int_equal(hear(&c, &payload), FRAME_PONG);
         assert_string_equal(payload.data, "again");
-        websockets_destroy(&pool);
         end_client(&c);
+        websockets_destroy(&pool);
 }
 
 static void many_small_messages_delay_nobody(void **state)
@@ -215,9 +215,9 @@ static void many_small_messages_delay_nobody(void **state)
                 assert_int_equal(hear(&other, &payload), FRAME_PONG);
         }
         assert_true(clock_mono() - at < 5 * MSEC_SECOND);
-        websockets_destroy(&pool);
         end_client(&slow);
         end_client(&other);
+        websockets_destroy(&pool);
 }
 
 static void hear_close(struct client *c, unsigned code)
@@ -254,9 +254,9 @@ static void what_waits_is_dropped_but_for_a_message_that_was_sent_in_part(void *
         open_client(&other, &ending);
         send_frame(&other, FRAME_TEXT, "secret");
         hear_close(&other, 4001);
-        websockets_destroy(&pool);
         end_client(&slow);
         end_client(&other);
+        websockets_destroy(&pool);
 }
 
 static void memory_is_given_back_when_nothing_waits(void **state)
@@ -277,8 +277,36 @@ static void memory_is_given_back_when_nothing_waits(void **state)
         send_frame(&c, FRAME_PING, ""); /* it is answered after that */
         assert_int_equal(hear(&c, &payload), FRAME_PONG);
         assert_true(freed >= UNSENT);
-        websockets_destroy(&pool);
         end_client(&c);
+        websockets_destroy(&pool);
+}
+
+static void a_silent_client_learns_why_it_is_ended(void **state)
+{
+        AUTO_BUFFER payload = {0};
+        struct client c;
+        struct err e = {0};
+
+        (void)state;
+        begin(LITTLE, 300);
+        open_client(&c, &plain);
+        assert_int_equal(hear(&c, &payload), FRAME_PING);
+        hear_close(&c, CLOSE_POLICY);
+        end_client(&c);
+
+        open_client(&c, &plain);
+        buffer_reserve(&payload, UNSENT);
+        payload.length = UNSENT;
+        memset(payload.data, 'x', UNSENT);
+        assert_int_equal(websockets_send(pool, c.socket, buffer_bytes(&payload), &e), 0);
+        while (websockets_send(pool, c.socket, bytes_of("", 0), &e) == 0 || e.code == ERR_FULL) {
+                send_frame(&c, FRAME_PONG, ""); /* it sends, and takes nothing */
+                e = (struct err){0};
+        }
+        assert_int_equal(hear(&c, &payload), FRAME_TEXT);
+        hear_close(&c, CLOSE_POLICY);
+        end_client(&c);
+        websockets_destroy(&pool);
 }
 
 int main(void)
@@ -288,6 +316,7 @@ int main(void)
                 cmocka_unit_test(many_small_messages_delay_nobody),
                 cmocka_unit_test(what_waits_is_dropped_but_for_a_message_that_was_sent_in_part),
                 cmocka_unit_test(memory_is_given_back_when_nothing_waits),
+                cmocka_unit_test(a_silent_client_learns_why_it_is_ended),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
