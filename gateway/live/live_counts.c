@@ -15,7 +15,11 @@
 #include "common/base/own.h"
 #include "common/model/status.h"
 
-enum { ASK_EVERY = 1000, CALL_TIMEOUT = 3000 /* ms */ };
+enum {
+        ASK_EVERY = 1000,    /* ms */
+        CALL_TIMEOUT = 3000, /* ms */
+        TENANTS_MAX = 1000,  /* in one text, so that it fits what may wait for a client */
+};
 
 struct live_counts {
         struct http_client *client;
@@ -150,32 +154,41 @@ uint64_t live_counts_version(struct live_counts *c)
         return version;
 }
 
-/* "statuses" of all the tenants, and those of each. */
+static void write_statuses(const char *name, const int64_t *counts, struct buffer *out)
+{
+        json_begin_object(out, name);
+        for (unsigned s = 0; s < STATUS_COUNT; s++)
+                json_put_int(out, status_name((enum status)s), counts[s]);
+        json_end(out);
+}
+
+/* "statuses" of all the tenants, and those of each of the first. */
 static void write_tenants(json_t *tenants, const char *tenant, struct buffer *out)
 {
         int64_t sums[STATUS_COUNT] = {0};
+        unsigned count = 0;
         const char *name;
         json_t *counts;
 
         json_begin_object(out, "tenants");
         json_object_foreach(tenants, name, counts)
         {
+                int64_t of_one[STATUS_COUNT];
+
                 if (tenant[0] != '*' && strcmp(name, tenant) != 0)
                         continue;
-                json_begin_object(out, name);
                 for (unsigned s = 0; s < STATUS_COUNT; s++) {
                         const char *status = status_name((enum status)s);
-                        int64_t n = json_integer_value(json_object_get(counts, status));
-                        sums[s] += n;
-                        json_put_int(out, status, n);
+                        of_one[s] = json_integer_value(json_object_get(counts, status));
+                        sums[s] += of_one[s];
                 }
-                json_end(out);
+                if (count++ < TENANTS_MAX)
+                        write_statuses(name, of_one, out);
         }
         json_end(out);
-        json_begin_object(out, "statuses");
-        for (unsigned s = 0; s < STATUS_COUNT; s++)
-                json_put_int(out, status_name((enum status)s), sums[s]);
-        json_end(out);
+        if (count > TENANTS_MAX)
+                json_put_int(out, "more", count - TENANTS_MAX);
+        write_statuses("statuses", sums, out);
 }
 
 static void write_failure(const struct live_counts *c, struct buffer *out)

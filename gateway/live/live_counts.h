@@ -17,5 +17,5 @@ void live_counts_destroy(struct live_counts **c);
 void live_counts_want(struct live_counts *c, bool wanted);
 /* Grows with each answer, or failure; 0: none yet. */
 uint64_t live_counts_version(struct live_counts *c);
-/* Appends {"counts": …}; tenant: "*": of all. */
+/* Appends {"counts": …}; tenant: "*": of all, the first 1000 of them one by one. */
 void live_counts_write(struct live_counts *c, const char *tenant, struct buffer *out);
