@@ -30,6 +30,7 @@ struct live_counts {
         pthread_cond_t wake;
         /* guarded by mutex */
         bool wanted, ending;
+        bool fresh; /* there was an answer, or a failure, since they are wanted */
         uint64_t version;
         json_t *answer; /* NULL: failed */
         struct err why;
@@ -78,6 +79,7 @@ static void look(struct live_counts *c)
         c->answer = answer;
         c->why = why;
         c->version++;
+        c->fresh = true;
         pthread_mutex_unlock(&c->mutex);
         json_decref(before);
 }
@@ -140,8 +142,10 @@ void live_counts_destroy(struct live_counts **counts)
 void live_counts_want(struct live_counts *c, bool wanted)
 {
         pthread_mutex_lock(&c->mutex);
-        if (wanted && !c->wanted)
+        if (wanted && !c->wanted) {
+                c->fresh = false;
                 pthread_cond_signal(&c->wake);
+        }
         c->wanted = wanted;
         pthread_mutex_unlock(&c->mutex);
 }
@@ -149,7 +153,7 @@ void live_counts_want(struct live_counts *c, bool wanted)
 uint64_t live_counts_version(struct live_counts *c)
 {
         pthread_mutex_lock(&c->mutex);
-        uint64_t version = c->version;
+        uint64_t version = c->fresh ? c->version : 0;
         pthread_mutex_unlock(&c->mutex);
         return version;
 }

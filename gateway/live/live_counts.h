@@ -15,7 +15,7 @@ struct live_counts *live_counts_create(struct http_client *client, struct err *e
 /* Waits for a call that is under way. */
 void live_counts_destroy(struct live_counts **c);
 void live_counts_want(struct live_counts *c, bool wanted);
-/* Grows with each answer, or failure; 0: none yet. */
+/* Grows with each answer, or failure; 0: none yet since they are wanted. */
 uint64_t live_counts_version(struct live_counts *c);
 /* Appends {"counts": …}; tenant: "*": of all, the first 1000 of them one by one. */
 void live_counts_write(struct live_counts *c, const char *tenant, struct buffer *out);

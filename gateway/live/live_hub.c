@@ -84,7 +84,7 @@ static void tell_counts(struct live_hub *h, msec now)
                 wanted = wanted || live_client_counts(h->clients[i]) != NULL;
         live_counts_want(h->config.counts, wanted);
         uint64_t version = live_counts_version(h->config.counts);
-        if (!wanted || version == h->counts_version)
+        if (!wanted || version == 0 || version == h->counts_version)
                 return;
         h->counts_version = version;
         for (size_t i = 0; i < h->count; i++) {

@@ -5,6 +5,7 @@
 #include "gateway/live/live_counts.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 enum { PATIENCE = 20 * MSEC_SECOND };
 
 static atomic_uint tenants = 1;
+static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER; /* whoever has it stops the answers */
 
 int __wrap_http_client_call(struct http_client *c, const struct http_call *call,
                             struct http_reply *reply, struct err *e);
@@ -24,6 +26,8 @@ int __wrap_http_client_call(struct http_client *c, const struct http_call *call,
         (void)c;
         (void)call;
         (void)e;
+        pthread_mutex_lock(&answering);
+        pthread_mutex_unlock(&answering);
         reply->status = 200;
         buffer_add_text(&reply->body, "{\"as_of\":\"now\",\"lag_ms\":1,\"tenants\":{");
         for (unsigned i = 0; i < tenants; i++)
@@ -77,10 +81,29 @@ static void a_text_has_a_bound(void **state)
         tenants = 1;
 }
 
+static void an_answer_of_another_time_is_not_told(void **state)
+{
+        struct err e = {0};
+        struct live_counts *c = live_counts_create(NULL, &e);
+
+        (void)state;
+        assert_non_null(c);
+        live_counts_want(c, true);
+        uint64_t before = await(c, 0);
+        live_counts_want(c, false);
+        pthread_mutex_lock(&answering);
+        live_counts_want(c, true);
+        assert_int_equal(live_counts_version(c), 0);
+        pthread_mutex_unlock(&answering);
+        assert_true(await(c, 0) > before);
+        live_counts_destroy(&c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_text_has_a_bound),
+                cmocka_unit_test(an_answer_of_another_time_is_not_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
