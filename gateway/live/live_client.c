@@ -133,7 +133,7 @@ static void note_gap(struct live_client *c, enum live_gap why, int64_t from, int
         c->gap.to = to;
 }
 
-static bool say_gap(struct live_client *c, msec now)
+static bool say_gap(struct live_client *c, const struct live_feed *feed, msec now)
 {
         AUTO_BUFFER text = {0};
 
@@ -144,6 +144,7 @@ static bool say_gap(struct live_client *c, msec now)
         put_offset(&text, "from", c->gap.from);
         put_offset(&text, "to", c->gap.to);
         json_put_string(&text, "why", live_gap_word(c->gap.why));
+        json_put_string(&text, "feed", live_feed_name(feed));
         json_end(&text);
         json_end(&text);
         if (!say(c, buffer_bytes(&text), now))
@@ -325,7 +326,7 @@ static void tell(struct live_client *c, const struct live_feed *feed, struct liv
         if (!greet(c, feed, now))
                 return;
         look_for_silence(c, feed, now);
-        if (!say_gap(c, now) || !say_filter(c, now) || !say_dropped(c, now) ||
+        if (!say_gap(c, feed, now) || !say_filter(c, now) || !say_dropped(c, now) ||
             !live_feed_has_begun(feed))
                 return;
         if (c->filter->counts)

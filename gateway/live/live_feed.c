@@ -36,7 +36,7 @@ struct live_feed {
         bool begun;
         int64_t begun_at; /* the offset */
         /* The greatest offset that was read of the stream before it was rewound. An offset up to it
-         * may be of either stream. -1: none. */
+         * may be of either stream, unless the name of the feed comes with it. -1: none. */
         int64_t unsure;
         msec wanted_at, failed_at;
         msec read_at; /* the stream was last seen to be read */
@@ -57,6 +57,14 @@ const char *live_gap_word(enum live_gap gap)
         return words[gap];
 }
 
+static void choose_name(struct live_feed *f)
+{
+        uint64_t number;
+
+        random_fill(&number, sizeof(number));
+        snprintf(f->name, sizeof(f->name), "%016" PRIx64, number);
+}
+
 static void on_begun(void *owner, int64_t offset)
 {
         struct live_feed *f = owner;
@@ -73,8 +81,11 @@ static void on_lost(void *owner, bool rewound)
 
         if (!f->begun)
                 return;
-        if (rewound && live_ring_head(f->ring) > f->unsure)
-                f->unsure = live_ring_head(f->ring);
+        if (rewound) {
+                choose_name(f);
+                if (live_ring_head(f->ring) > f->unsure)
+                        f->unsure = live_ring_head(f->ring);
+        }
         f->on.gap(f->owner, rewound ? LIVE_GAP_REWOUND : LIVE_GAP_BEHIND);
 }
 
@@ -158,14 +169,6 @@ void live_feed_destroy(struct live_feed **feed)
         free(f);
 }
 
-static void choose_name(struct live_feed *f)
-{
-        uint64_t number;
-
-        random_fill(&number, sizeof(number));
-        snprintf(f->name, sizeof(f->name), "%016" PRIx64, number);
-}
-
 static void start(struct live_feed *f, msec now)
 {
         static const struct live_follower_events on = {
@@ -228,7 +231,8 @@ const char *live_feed_name(const struct live_feed *f)
 bool live_feed_continues(const struct live_feed *f, const char *name, int64_t offset,
                          enum live_gap *why)
 {
-        bool other = name[0] != '\0' && strcmp(name, f->name) != 0;
+        bool named = name[0] != '\0';
+        bool other = named ? strcmp(name, f->name) != 0 : offset <= f->unsure;
 
         if (offset > live_ring_head(f->ring) || offset <= f->unsure)
                 *why = LIVE_GAP_REWOUND;
@@ -236,5 +240,5 @@ bool live_feed_continues(const struct live_feed *f, const char *name, int64_t of
                 *why = LIVE_GAP_RESTARTED;
         else
                 *why = LIVE_GAP_OLD_OFFSET;
-        return !other && offset > f->unsure && live_ring_covers(f->ring, offset);
+        return !other && live_ring_covers(f->ring, offset);
 }

@@ -227,12 +227,13 @@ static void it_cannot_resume(void **state)
         tick_for(500);
         f.full = false;
         tick();
-        check_said(HELLO("41", "false") "{\"gap\":{\"from\":7,\"to\":41,\"why\":\"restarted\"}}\n");
+        check_said(HELLO("41", "false") "{\"gap\":{\"from\":7,\"to\":41,\"why\":\"restarted\","
+                                        "\"feed\":\"feed1\"}}\n");
         live_client_destroy(&f.client);
         come("", "feed0", 41); /* an offset of another feed */
         tick();
-        check_said(
-                HELLO("41", "false") "{\"gap\":{\"from\":41,\"to\":41,\"why\":\"restarted\"}}\n");
+        check_said(HELLO("41", "false") "{\"gap\":{\"from\":41,\"to\":41,\"why\":\"restarted\","
+                                        "\"feed\":\"feed1\"}}\n");
 }
 
 static void offsets_go_on_without_events(void **state)
@@ -323,14 +324,14 @@ static void the_stream_is_away(void **state)
         check_said("");
         f.silent = 2000;
         tick_for(5000);
-        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"broker\"}}\n");
+        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"broker\",\"feed\":\"feed1\"}}\n");
         f.silent = 0;
         happen(42, "b");
         tick();
         check_said(FRAME("42", "\"b42\"")); /* nothing was missing */
         f.silent = 3000;
         tick();
-        check_said("{\"gap\":{\"from\":42,\"to\":null,\"why\":\"broker\"}}\n");
+        check_said("{\"gap\":{\"from\":42,\"to\":null,\"why\":\"broker\",\"feed\":\"feed1\"}}\n");
 }
 
 static void the_stream_is_away_from_the_start(void **state)
@@ -344,13 +345,13 @@ static void the_stream_is_away_from_the_start(void **state)
         check_said("");
         f.silent = 2000;
         tick_for(3000);
-        check_said(HELLO("null",
-                         "false") "{\"gap\":{\"from\":null,\"to\":null,\"why\":\"broker\"}}\n");
+        check_said(HELLO("null", "false") "{\"gap\":{\"from\":null,\"to\":null,\"why\":\"broker\","
+                                          "\"feed\":\"feed1\"}}\n");
         f.begun = true;
         f.silent = 0;
         live_client_begun(f.client, NULL);
         tick();
-        check_said("{\"gap\":{\"from\":7,\"to\":40,\"why\":\"old_offset\"}}\n");
+        check_said("{\"gap\":{\"from\":7,\"to\":40,\"why\":\"old_offset\",\"feed\":\"feed1\"}}\n");
         happen(41, "a");
         tick();
         check_said(FRAME("41", "\"a41\""));
@@ -367,7 +368,7 @@ static void the_stream_is_rewound(void **state)
         happen(42, "b"); /* not told any more */
         live_client_gap(f.client, LIVE_GAP_REWOUND, f.ring);
         tick_for(2000);
-        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"rewound\"}}\n");
+        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"rewound\",\"feed\":\"feed1\"}}\n");
         live_ring_begin(f.ring, 3);
         live_client_begun(f.client, NULL);
         happen(4, "c");
@@ -377,7 +378,7 @@ static void the_stream_is_rewound(void **state)
         live_ring_begin(f.ring, 50);
         live_client_begun(f.client, NULL);
         tick();
-        check_said("{\"gap\":{\"from\":4,\"to\":50,\"why\":\"behind\"}}\n");
+        check_said("{\"gap\":{\"from\":4,\"to\":50,\"why\":\"behind\",\"feed\":\"feed1\"}}\n");
 }
 
 static void filters_and_tenants(void **state)
