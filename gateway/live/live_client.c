@@ -29,7 +29,7 @@ struct live_client {
         uint64_t next; /* the event to be told next */
         int64_t told;  /* it has all up to this offset, or knows of the gap */
         msec told_at;
-        msec full_since; /* 0: what it was to get it got; small messages do not count */
+        msec full_since; /* 0: the last events or counts fitted */
         uint64_t dropped;
         msec dropped_at; /* when it was told last */
         bool filter_due;
@@ -82,7 +82,7 @@ const struct live_filter *live_client_counts(const struct live_client *c)
 }
 
 /* True: it was sent. */
-static bool say(struct live_client *c, struct bytes text, msec now)
+static bool say(struct live_client *c, struct bytes text)
 {
         struct err e = {0};
 
@@ -90,17 +90,26 @@ static bool say(struct live_client *c, struct bytes text, msec now)
                 return false;
         if (websockets_send(c->pool, c->socket, text, &e) == 0)
                 return true;
-        if (e.code == ERR_NOT_FOUND)
-                c->closing = true;
+        c->closing = e.code == ERR_NOT_FOUND;
+        return false;
+}
+
+/* As say, for events and counts, by which a client is judged: it is slow while they do not fit. */
+static bool say_much(struct live_client *c, struct bytes text, msec now)
+{
+        bool said = say(c, text);
+
+        if (said)
+                c->full_since = 0;
         else if (c->full_since == 0)
                 c->full_since = now;
-        return false;
+        return said;
 }
 
 void live_client_say(struct live_client *c, struct bytes text, msec now)
 {
-        if (!c->held && say(c, text, now))
-                c->full_since = 0;
+        if (!c->held)
+                (void)say_much(c, text, now);
 }
 
 void live_client_hold(struct live_client *c, bool hold)
@@ -133,7 +142,7 @@ static void note_gap(struct live_client *c, enum live_gap why, int64_t from, int
         c->gap.to = to;
 }
 
-static bool say_gap(struct live_client *c, const struct live_feed *feed, msec now)
+static bool say_gap(struct live_client *c, const struct live_feed *feed)
 {
         AUTO_BUFFER text = {0};
 
@@ -147,7 +156,7 @@ static bool say_gap(struct live_client *c, const struct live_feed *feed, msec no
         json_put_string(&text, "feed", live_feed_name(feed));
         json_end(&text);
         json_end(&text);
-        if (!say(c, buffer_bytes(&text), now))
+        if (!say(c, buffer_bytes(&text)))
                 return false;
         c->gap.due = false;
         metric_increment(c->meters->gaps, 1, live_gap_word(c->gap.why));
@@ -167,7 +176,7 @@ static bool say_hello(struct live_client *c, const struct live_feed *feed, bool 
         json_put_flag(&text, "resumed", resumed);
         json_end(&text);
         json_end(&text);
-        c->greeted = say(c, buffer_bytes(&text), now);
+        c->greeted = say(c, buffer_bytes(&text));
         c->told_at = now;
         return c->greeted;
 }
@@ -255,7 +264,7 @@ static void look_for_silence(struct live_client *c, const struct live_feed *feed
         note_gap(c, LIVE_GAP_BROKER, c->told, UNKNOWN);
 }
 
-static bool say_filter(struct live_client *c, msec now)
+static bool say_filter(struct live_client *c)
 {
         AUTO_BUFFER text = {0};
 
@@ -264,7 +273,7 @@ static bool say_filter(struct live_client *c, msec now)
         json_begin(&text);
         live_filter_write(c->filter, "filter", &text);
         json_end(&text);
-        c->filter_due = !say(c, buffer_bytes(&text), now);
+        c->filter_due = !say(c, buffer_bytes(&text));
         return !c->filter_due;
 }
 
@@ -279,7 +288,7 @@ static bool say_dropped(struct live_client *c, msec now)
         json_begin(&text);
         json_put_int(&text, "dropped", (int64_t)c->dropped);
         json_end(&text);
-        if (!say(c, buffer_bytes(&text), now))
+        if (!say(c, buffer_bytes(&text)))
                 return false;
         c->dropped = 0;
         c->dropped_at = now;
@@ -298,7 +307,7 @@ static bool say_offset(struct live_client *c, int64_t offset, msec now)
         json_begin_array(&text, "events");
         json_end_array(&text);
         json_end(&text);
-        return say(c, buffer_bytes(&text), now);
+        return say(c, buffer_bytes(&text));
 }
 
 static void say_events(struct live_client *c, const struct live_ring *ring,
@@ -308,8 +317,8 @@ static void say_events(struct live_client *c, const struct live_ring *ring,
                 .next = c->next, .filter = c->filter, .masked = c->asked.viewer.masked};
         const struct live_frame *f = live_frames_get(frames, ring, &wanted);
 
-        bool said =
-                f->count > 0 ? say(c, buffer_bytes(&f->text), now) : say_offset(c, f->offset, now);
+        bool said = f->count > 0 ? say_much(c, buffer_bytes(&f->text), now)
+                                 : say_offset(c, f->offset, now);
         if (said) {
                 c->told = f->offset;
                 c->told_at = now;
@@ -326,7 +335,7 @@ static void tell(struct live_client *c, const struct live_feed *feed, struct liv
         if (!greet(c, feed, now))
                 return;
         look_for_silence(c, feed, now);
-        if (!say_gap(c, feed, now) || !say_filter(c, now) || !say_dropped(c, now) ||
+        if (!say_gap(c, feed) || !say_filter(c) || !say_dropped(c, now) ||
             !live_feed_has_begun(feed))
                 return;
         if (c->filter->counts)
@@ -347,13 +356,13 @@ void live_client_tick(struct live_client *c, const struct live_feed *feed,
         websockets_abandon(c->pool, c->socket, LIVE_CLOSE_SLOW);
 }
 
-static void say_if_there_is_room(struct live_client *c, struct bytes text, msec now)
+static void say_if_there_is_room(struct live_client *c, struct bytes text)
 {
         if (!c->held)
-                (void)say(c, text, now);
+                (void)say(c, text);
 }
 
-static void say_error(struct live_client *c, const char *detail, msec now)
+static void say_error(struct live_client *c, const char *detail)
 {
         AUTO_BUFFER text = {0};
 
@@ -362,17 +371,17 @@ static void say_error(struct live_client *c, const char *detail, msec now)
         json_put_string(&text, "detail", detail);
         json_end(&text);
         json_end(&text);
-        say_if_there_is_room(c, buffer_bytes(&text), now);
+        say_if_there_is_room(c, buffer_bytes(&text));
 }
 
-static void say_pong(struct live_client *c, struct bytes ping, msec now)
+static void say_pong(struct live_client *c, struct bytes ping)
 {
         AUTO_BUFFER text = {0};
 
         json_begin(&text);
         json_put_raw(&text, "pong", ping);
         json_end(&text);
-        say_if_there_is_room(c, buffer_bytes(&text), now);
+        say_if_there_is_room(c, buffer_bytes(&text));
 }
 
 /* False: its key does not see that tenant. */
@@ -400,18 +409,17 @@ static void set_filter(struct live_client *c, struct live_filter *f, const struc
         c->filter_due = true;
 }
 
-void live_client_hear(struct live_client *c, struct bytes text, const struct live_ring *ring,
-                      msec now)
+void live_client_hear(struct live_client *c, struct bytes text, const struct live_ring *ring)
 {
         struct live_message m;
         struct err why = {0};
 
         if (live_message_parse(text, &m, &why) != 0)
-                say_error(c, why.text, now);
+                say_error(c, why.text);
         else if (!m.has_filter)
-                say_pong(c, m.ping, now);
+                say_pong(c, m.ping);
         else if (!limit_tenant(c, &m.filter))
-                say_error(c, "this key does not see that tenant", now);
+                say_error(c, "this key does not see that tenant");
         else
                 set_filter(c, &m.filter, ring);
         live_filter_fini(&m.filter);

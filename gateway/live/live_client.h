@@ -52,8 +52,7 @@ void live_client_begun(struct live_client *c, const struct live_feed *feed);
 void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_entry *e);
 
 /* A message of the client's. */
-void live_client_hear(struct live_client *c, struct bytes text, const struct live_ring *ring,
-                      msec now);
+void live_client_hear(struct live_client *c, struct bytes text, const struct live_ring *ring);
 /* Call it every 100 ms: tells it what is due. */
 void live_client_tick(struct live_client *c, const struct live_feed *feed,
                       struct live_frames *frames, msec now);

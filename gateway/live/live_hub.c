@@ -162,7 +162,7 @@ void live_hub_add(struct live_hub *h, struct live_client *c, uint64_t socket)
 
 void live_hub_hear(struct live_hub *h, struct live_client *c, struct bytes text)
 {
-        live_client_hear(c, text, live_feed_ring(h->feed), clock_mono());
+        live_client_hear(c, text, live_feed_ring(h->feed));
 }
 
 void live_hub_remove(struct live_hub *h, struct live_client *c)

@@ -143,7 +143,7 @@ static void check_said(const char *want)
 
 static void hear(const char *text)
 {
-        live_client_hear(f.client, bytes_of_text(text), f.ring, f.now);
+        live_client_hear(f.client, bytes_of_text(text), f.ring);
 }
 
 static void come(const char *tenant, const char *feed, int64_t offset)
@@ -301,6 +301,20 @@ static void a_client_that_takes_nothing(void **state)
         check_said("");
 }
 
+/* A pong that did not fit says nothing of the time after it. */
+static void a_client_that_was_full_for_a_moment(void **state)
+{
+        (void)state;
+        f.begun = false;
+        come("", NULL, 0);
+        tick_for(3000);
+        f.full = true;
+        hear("{\"ping\":1}");
+        f.full = false;
+        tick_for(20000);
+        assert_int_equal(f.abandoned, 0);
+}
+
 static void a_client_that_is_gone(void **state)
 {
         (void)state;
@@ -453,6 +467,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(offsets_go_on_without_events, begin, end),
                 cmocka_unit_test_setup_teardown(a_slow_client, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_takes_nothing, begin, end),
+                cmocka_unit_test_setup_teardown(a_client_that_was_full_for_a_moment, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_is_gone, begin, end),
                 cmocka_unit_test_setup_teardown(the_stream_is_away, begin, end),
                 cmocka_unit_test_setup_teardown(the_stream_is_away_from_the_start, begin, end),
