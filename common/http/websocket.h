@@ -55,6 +55,8 @@ bool websocket_upgrade(struct http_request *r, const struct websocket_events *on
  * is not sent, later ones may be. */
 int websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
                     struct err *e) MUST_CHECK;
+/* Any thread. Whether a text of that length would be taken now. */
+bool websockets_has_room(struct websockets *all, uint64_t socket, size_t length) MUST_CHECK;
 /* Any thread. Sends what was buffered, then a close code (1000: normal; 4000 to 4999: the
  * program's own); `closed` follows within 2 s. */
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code);

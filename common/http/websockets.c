@@ -428,6 +428,15 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         return result;
 }
 
+bool websockets_has_room(struct websockets *all, uint64_t socket, size_t length)
+{
+        pthread_mutex_lock(&all->mutex);
+        const struct websocket *w = find_open_locked(all, socket);
+        bool room = w != NULL && has_room_locked(all, w, length);
+        pthread_mutex_unlock(&all->mutex);
+        return room;
+}
+
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code)
 {
         pthread_mutex_lock(&all->mutex);

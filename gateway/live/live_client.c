@@ -30,6 +30,7 @@ struct live_client {
         int64_t told;  /* it has all up to this offset, or knows of the gap */
         msec told_at;
         msec full_since; /* 0: the last events or counts fitted */
+        size_t refused;  /* bytes of the events that did not fit last; 0: they did */
         uint64_t dropped;
         msec dropped_at; /* when it was told last */
         bool filter_due;
@@ -315,15 +316,19 @@ static void say_events(struct live_client *c, const struct live_ring *ring,
 {
         const struct live_wanted wanted = {
                 .next = c->next, .filter = c->filter, .masked = c->asked.viewer.masked};
-        const struct live_frame *f = live_frames_get(frames, ring, &wanted);
 
+        if (c->refused > 0 && !websockets_has_room(c->pool, c->socket, c->refused))
+                return; /* no frame is made in vain, ten times a second */
+        const struct live_frame *f = live_frames_get(frames, ring, &wanted);
         bool said = f->count > 0 ? say_much(c, buffer_bytes(&f->text), now)
                                  : say_offset(c, f->offset, now);
         if (said) {
                 c->told = f->offset;
                 c->told_at = now;
         }
-        if (said || f->count == 0) {
+        bool took = said || f->count == 0;
+        c->refused = took ? 0 : f->text.length;
+        if (took) {
                 c->next = f->end;
                 c->full_since = 0;
         }

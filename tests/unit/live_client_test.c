@@ -24,11 +24,19 @@ static struct {
         size_t room; /* for one message; 0: any */
         struct buffer said;
         unsigned closed, abandoned;
+        unsigned frames_made;
         enum live_gap why; /* live_feed_continues: it does not */
 } f;
 
 int __wrap_websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
                            struct err *e);
+bool __wrap_websockets_has_room(struct websockets *all, uint64_t socket, size_t length);
+const struct live_frame *__real_live_frames_get(struct live_frames *frames,
+                                                const struct live_ring *ring,
+                                                const struct live_wanted *wanted);
+const struct live_frame *__wrap_live_frames_get(struct live_frames *frames,
+                                                const struct live_ring *ring,
+                                                const struct live_wanted *wanted);
 void __wrap_websockets_close(struct websockets *all, uint64_t socket, unsigned code);
 void __wrap_websockets_abandon(struct websockets *all, uint64_t socket, unsigned code);
 bool __wrap_live_feed_has_begun(const struct live_feed *feed);
@@ -50,6 +58,21 @@ int __wrap_websockets_send(struct websockets *all, uint64_t socket, struct bytes
         buffer_add(&f.said, text.data, text.length);
         buffer_add_char(&f.said, '\n');
         return 0;
+}
+
+bool __wrap_websockets_has_room(struct websockets *all, uint64_t socket, size_t length)
+{
+        (void)all;
+        assert_int_equal(socket, SOCKET);
+        return !f.gone && !f.full && (f.room == 0 || length <= f.room);
+}
+
+const struct live_frame *__wrap_live_frames_get(struct live_frames *frames,
+                                                const struct live_ring *ring,
+                                                const struct live_wanted *wanted)
+{
+        f.frames_made++;
+        return __real_live_frames_get(frames, ring, wanted);
 }
 
 void __wrap_websockets_close(struct websockets *all, uint64_t socket, unsigned code)
@@ -301,6 +324,26 @@ static void a_client_that_takes_nothing(void **state)
         check_said("");
 }
 
+static void no_frame_is_made_for_a_full_client(void **state)
+{
+        (void)state;
+        come("", NULL, 0);
+        tick();
+        buffer_clear(&f.said);
+        f.full = true;
+        happen(41, "a");
+        f.frames_made = 0;
+        tick_for(5000);
+        assert_int_equal(f.frames_made, 1);
+        f.full = false;
+        tick();
+        check_said(FRAME("41", "\"a41\""));
+        happen(42, "b");
+        tick();
+        check_said(FRAME("42", "\"b42\""));
+        assert_int_equal(f.abandoned, 0);
+}
+
 /* A pong that did not fit says nothing of the time after it. */
 static void a_client_that_was_full_for_a_moment(void **state)
 {
@@ -467,6 +510,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(offsets_go_on_without_events, begin, end),
                 cmocka_unit_test_setup_teardown(a_slow_client, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_takes_nothing, begin, end),
+                cmocka_unit_test_setup_teardown(no_frame_is_made_for_a_full_client, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_was_full_for_a_moment, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_is_gone, begin, end),
                 cmocka_unit_test_setup_teardown(the_stream_is_away, begin, end),

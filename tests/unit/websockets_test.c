@@ -272,7 +272,10 @@ static void memory_is_given_back_when_nothing_waits(void **state)
         payload.length = UNSENT;
         memset(payload.data, 'x', UNSENT);
         freed = 0;
+        assert_true(websockets_has_room(pool, c.socket, UNSENT));
+        assert_false(websockets_has_room(pool, c.socket, UNSENT + 1));
         assert_int_equal(websockets_send(pool, c.socket, buffer_bytes(&payload), &e), 0);
+        assert_false(websockets_has_room(pool, c.socket, UNSENT / 2));
         assert_int_equal(hear(&c, &payload), FRAME_TEXT);
         send_frame(&c, FRAME_PING, ""); /* it is answered after that */
         assert_int_equal(hear(&c, &payload), FRAME_PONG);
