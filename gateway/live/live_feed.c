@@ -71,6 +71,8 @@ static void on_lost(void *owner, bool rewound)
         if (rewound && live_ring_head(f->ring) > f->unsure)
                 f->unsure = live_ring_head(f->ring);
         f->on.gap(f->owner, rewound ? LIVE_GAP_REWOUND : LIVE_GAP_BEHIND);
+        if (rewound) /* what the ring has is of no stream; not rewound: on_begun follows at once */
+                f->begun = false;
 }
 
 static void add_event(void *owner, const struct event *e)

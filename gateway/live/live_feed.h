@@ -42,7 +42,7 @@ void live_feed_destroy(struct live_feed **f);
 void live_feed_tick(struct live_feed *f, bool clients, msec now);
 /* The stream is followed, or to be. */
 bool live_feed_is_running(const struct live_feed *f);
-/* The ring was begun, so that an offset can be told; the stream may be away since. */
+/* An offset of the stream can be told, which may be away since. */
 bool live_feed_has_begun(const struct live_feed *f);
 /* How long the stream could not be read for; 0: it is being read. */
 msec live_feed_silent_for(const struct live_feed *f, msec now);
