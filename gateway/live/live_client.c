@@ -159,8 +159,7 @@ static bool say_hello(struct live_client *c, const struct live_feed *feed, bool 
 
         json_begin(&text);
         json_begin_object(&text, "hello");
-        put_offset(&text, "offset", c->told);
-        json_put_string(&text, "feed", live_feed_name(feed));
+        live_frame_put_place(&text, live_feed_ring(feed), c->told);
         json_put_string(&text, "tenant", c->filter->tenant);
         json_put_string(&text, "mode", c->filter->counts ? "counts" : "events");
         json_put_flag(&text, "resumed", resumed);
@@ -173,7 +172,7 @@ static bool say_hello(struct live_client *c, const struct live_feed *feed, bool 
 
 static bool goes_on(const struct live_client *c, const struct live_feed *feed, enum live_gap *why)
 {
-        return live_feed_continues(feed, c->asked.feed, c->asked.offset, why);
+        return live_feed_continues(feed, c->asked.offset, c->asked.mark, why);
 }
 
 /* It is behind the head of the ring; what it asked for and is not there is a gap. */
@@ -286,14 +285,15 @@ static bool say_dropped(struct live_client *c, msec now)
 }
 
 /* A frame without events, so that the client can resume from there. */
-static bool say_offset(struct live_client *c, int64_t offset, msec now)
+static bool say_offset(struct live_client *c, const struct live_ring *ring, int64_t offset,
+                       msec now)
 {
         AUTO_BUFFER text = {0};
 
         if (offset <= c->told || now - c->told_at < OFFSET_EVERY)
                 return false;
         json_begin(&text);
-        json_put_int(&text, "offset", offset);
+        live_frame_put_place(&text, ring, offset);
         json_begin_array(&text, "events");
         json_end_array(&text);
         json_end(&text);
@@ -307,8 +307,8 @@ static void say_events(struct live_client *c, const struct live_ring *ring,
                 .next = c->next, .filter = c->filter, .masked = c->asked.viewer.masked};
         const struct live_frame *f = live_frames_get(frames, ring, &wanted);
 
-        bool said =
-                f->count > 0 ? say(c, buffer_bytes(&f->text), now) : say_offset(c, f->offset, now);
+        bool said = f->count > 0 ? say(c, buffer_bytes(&f->text), now)
+                                 : say_offset(c, ring, f->offset, now);
         if (said) {
                 c->told = f->offset;
                 c->told_at = now;

@@ -100,6 +100,20 @@ static void fill(struct live_frames *f, const struct live_ring *ring, struct liv
         }
 }
 
+void live_frame_put_place(struct buffer *out, const struct live_ring *ring, int64_t offset)
+{
+        int64_t mark = live_ring_mark(ring, offset);
+
+        if (offset >= 0)
+                json_put_int(out, "offset", offset);
+        else
+                json_put_null(out, "offset");
+        if (mark != 0)
+                json_put_int(out, "mark", mark);
+        else
+                json_put_null(out, "mark");
+}
+
 static void make(struct live_frames *f, const struct live_ring *ring, struct live_frame *frame)
 {
         fill(f, ring, frame);
@@ -107,7 +121,7 @@ static void make(struct live_frames *f, const struct live_ring *ring, struct liv
         if (frame->count == 0)
                 return;
         json_begin(&frame->text);
-        json_put_int(&frame->text, "offset", frame->offset);
+        live_frame_put_place(&frame->text, ring, frame->offset);
         json_put_time(&frame->text, "at", f->wall);
         buffer_add_text(&frame->text, ",\"events\":[");
         buffer_add(&frame->text, f->events.data, f->events.length);

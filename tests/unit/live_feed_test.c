@@ -40,6 +40,12 @@ int __wrap_websockets_send(struct websockets *all, uint64_t socket, struct bytes
                            struct err *e);
 void __wrap_websockets_close(struct websockets *all, uint64_t socket, unsigned code);
 void __wrap_websockets_abandon(struct websockets *all, uint64_t socket, unsigned code);
+msec __wrap_clock_mono(void);
+
+msec __wrap_clock_mono(void)
+{
+        return f.now;
+}
 
 struct live_follower *__wrap_live_follower_create(const struct link_config *link,
                                                   const struct live_follower_events *on,
@@ -131,7 +137,7 @@ static int begin(void **state)
                 .gap = on_gap, .begun = on_begun, .dropped = on_dropped};
 
         (void)state;
-        f.now = clock_mono();
+        f.now = 1000000;
         f.metrics = metrics_create("test");
         live_meters_init(&f.meters, f.metrics);
         f.feed = live_feed_create(NULL, &on, NULL, &f.meters, NULL);
@@ -154,9 +160,10 @@ static int end(void **state)
 }
 
 /* A client comes; returns its socket. offset -1: it does not resume. */
-static size_t come(int64_t offset)
+static size_t come(int64_t offset, int64_t mark)
 {
-        struct live_asked asked = {.filter.tenant = "*", .resumes = offset >= 0, .offset = offset};
+        struct live_asked asked = {
+                .filter.tenant = "*", .resumes = offset >= 0, .offset = offset, .mark = mark};
 
         f.clients[f.count] = live_client_create(&asked, NULL, &f.meters);
         live_client_open(f.clients[f.count], f.count + 1, f.now);
@@ -173,6 +180,25 @@ static const char *said(size_t socket)
         buffer_add_text(&text, "");
         buffer_clear(&f.said[socket]);
         return text.length > 0 ? text.data : "";
+}
+
+static void leave(size_t socket)
+{
+        assert_int_equal(socket, f.count);
+        live_client_destroy(&f.clients[--f.count]);
+        buffer_clear(&f.said[socket]);
+}
+
+/* That of the last frame; the text is not asked for by that. */
+static int64_t mark_said(size_t socket)
+{
+        char *last = NULL;
+
+        buffer_add_text(&f.said[socket], "");
+        for (char *at = f.said[socket].data; (at = strstr(at, "\"mark\":")) != NULL; at++)
+                last = at;
+        assert_non_null(last);
+        return strtoll(last + strlen("\"mark\":"), NULL, 10);
 }
 
 static void follow_from(int64_t offset)
@@ -223,16 +249,15 @@ static void assert_said(size_t socket, const char *first, const char *second)
 
 static void events_come(void **state)
 {
-        size_t one = come(-1);
+        size_t one = come(-1, 0);
 
         (void)state;
         tick(0);
         assert_string_equal(said(one), "");
         follow_from(9);
         tick(100);
-        assert_string_equal(said(one),
-                            "{\"hello\":{\"offset\":9,\"tenant\":\"*\",\"mode\":\"events\","
-                            "\"resumed\":false}}\n");
+        assert_string_equal(said(one), "{\"hello\":{\"offset\":9,\"mark\":null,\"tenant\":\"*\","
+                                       "\"mode\":\"events\",\"resumed\":false}}\n");
         read_start(10, 4);
         tick(100);
         assert_said(one, "{\"offset\":10,", "\"attempt\":4,");
@@ -243,7 +268,7 @@ static void events_come(void **state)
 /* Nobody is told an offset of the stream that is gone. */
 static void a_client_that_comes_while_the_stream_is_rewound(void **state)
 {
-        size_t early = come(-1);
+        size_t early = come(-1, 0);
 
         (void)state;
         tick(0);
@@ -252,7 +277,7 @@ static void a_client_that_comes_while_the_stream_is_rewound(void **state)
         tick(100);
         assert_said(early, "{\"hello\":", "{\"offset\":10,");
         lose(true);
-        size_t late = come(-1);
+        size_t late = come(-1, 0);
         tick(100);
         assert_said(early, "{\"gap\":{\"from\":10,\"to\":null,\"why\":\"rewound\"}}", "");
         assert_string_equal(said(late), "");
@@ -266,12 +291,100 @@ static void a_client_that_comes_while_the_stream_is_rewound(void **state)
         assert_said(late, "{\"offset\":4,", "\"attempt\":3,");
 }
 
+/* The follower ends when there was no client for a while; what it had read is not known then. */
+static void nobody_comes_for_long(void)
+{
+        tick(11 * MSEC_SECOND);
+        assert_false(live_feed_is_running(f.feed));
+}
+
+static void a_mark_tells_streams_apart(void **state)
+{
+        size_t one = come(-1, 0);
+
+        (void)state;
+        tick(0);
+        follow_from(9);
+        read_start(10, 1);
+        tick(100);
+        int64_t mark = mark_said(one);
+        assert_true(mark > 0 && mark < (int64_t)1 << 53);
+        read_start(11, 2);
+        tick(100);
+        assert_true(mark_said(one) != mark);
+        leave(one);
+        one = come(10, mark);
+        tick(0);
+        assert_said(one, "\"offset\":10,", "\"resumed\":true");
+        leave(one);
+        one = come(10, mark + 1);
+        tick(0);
+        assert_said(one, "\"resumed\":false",
+                    "{\"gap\":{\"from\":10,\"to\":11,\"why\":\"rewound\"}}");
+        leave(one);
+        one = come(10, 0); /* says none: the offset decides */
+        tick(0);
+        assert_said(one, "\"offset\":10,", "\"resumed\":true");
+        leave(one);
+
+        nobody_comes_for_long();
+        one = come(10, mark); /* as of another gateway, which follows the same stream */
+        tick(0);
+        follow_from(8);
+        read_start(9, 9);
+        read_start(10, 1);
+        read_start(11, 2);
+        tick(100);
+        assert_said(one, "\"offset\":10,", "\"resumed\":true");
+        leave(one);
+
+        nobody_comes_for_long();
+        one = come(10, mark); /* a stream that was made anew, and has passed the offset */
+        tick(0);
+        follow_from(8);
+        read_start(9, 1);
+        read_start(10, 3);
+        tick(100);
+        assert_said(one, "\"resumed\":false", "\"why\":\"rewound\"");
+        leave(one);
+
+        nobody_comes_for_long();
+        one = come(10, mark); /* that message was not read */
+        tick(0);
+        follow_from(10);
+        tick(100);
+        assert_said(one, "\"resumed\":false", "\"why\":\"restarted\"");
+}
+
+/* After a rewind the offsets of the new stream are as good as any. */
+static void a_client_resumes_in_the_new_stream(void **state)
+{
+        size_t one = come(-1, 0);
+
+        (void)state;
+        tick(0);
+        follow_from(99);
+        read_start(100, 1);
+        tick(100);
+        lose(true);
+        follow_from(2);
+        read_start(3, 2);
+        tick(100);
+        int64_t mark = mark_said(one);
+        leave(one);
+        one = come(3, mark);
+        tick(0);
+        assert_said(one, "\"offset\":3,", "\"resumed\":true");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(events_come, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_comes_while_the_stream_is_rewound,
                                                 begin, end),
+                cmocka_unit_test_setup_teardown(a_mark_tells_streams_apart, begin, end),
+                cmocka_unit_test_setup_teardown(a_client_resumes_in_the_new_stream, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,10 +48,10 @@ static struct live_ring *filled(size_t bytes)
         live_ring_begin(r, 9);
         add(r, 10, "a", 0); /* two events of one message */
         add(r, 10, "b", 0);
-        live_ring_reach(r, 10);
-        live_ring_reach(r, 11); /* a message without events */
+        live_ring_reach(r, 10, 100);
+        live_ring_reach(r, 11, 0); /* a message without events */
         add(r, 12, "a", 50);
-        live_ring_reach(r, 12);
+        live_ring_reach(r, 12, 120);
         return r;
 }
 
@@ -68,7 +68,11 @@ static void what_it_covers(void **state)
         assert_int_equal(live_ring_after(r, 10), 2);
         assert_int_equal(live_ring_after(r, 11), 2);
         assert_int_equal(live_ring_after(r, 12), 3);
+        assert_int_equal(live_ring_mark(r, 12), 120);
+        assert_int_equal(live_ring_mark(r, 11), 0);
+        assert_int_equal(live_ring_mark(r, 9), 0);
         live_ring_begin(r, 3); /* a stream that was made anew */
+        assert_int_equal(live_ring_mark(r, 12), 0);
         assert_true(live_ring_covers(r, 3) && !live_ring_covers(r, 4) && !live_ring_covers(r, 10));
         assert_int_equal(live_ring_first(r), 3);
         assert_int_equal(live_ring_bytes(r), 0);
@@ -106,7 +110,7 @@ static void it_is_bounded_by_bytes(void **state)
         for (int64_t offset = 1; offset < 3000; offset++) {
                 add(r, offset, "a", 0);
                 add(r, offset, "q", 0);
-                live_ring_reach(r, offset);
+                live_ring_reach(r, offset, 1);
                 live_ring_trim(r, 0, on_dropped, NULL);
                 assert_true(live_ring_bytes(r) <= 20000);
         }
@@ -130,8 +134,9 @@ static void frames(void **state)
         live_frames_clear(f, 1000);
         struct live_wanted wanted = {.filter = &all};
         const struct live_frame *frame = live_frames_get(f, r, &wanted);
-        assert_string_equal(frame->text.data, "{\"offset\":12,\"at\":\"1970-01-01T00:00:01.000Z\","
-                                              "\"events\":[{\"a\":10},{\"b\":10},{\"a\":12}]}");
+        assert_string_equal(frame->text.data,
+                            "{\"offset\":12,\"mark\":120,\"at\":\"1970-01-01T00:00:01.000Z\","
+                            "\"events\":[{\"a\":10},{\"b\":10},{\"a\":12}]}");
         assert_int_equal(frame->end, 3);
         wanted.filter = &also; /* another filter that is the same: the frame is shared */
         assert_ptr_equal(live_frames_get(f, r, &wanted), frame);
@@ -208,7 +213,7 @@ static void frames_of_a_burst(void **state)
                         entry.tags.type[0] = i % 5 == 4 ? 'b' : 'a';
                         live_ring_add(r, &entry);
                 }
-                live_ring_reach(r, entry.offset);
+                live_ring_reach(r, entry.offset, 1);
         }
         assert_true(live_ring_bytes(r) > 2 << 20);
         for (; wanted.next < live_ring_end(r); count++) {
@@ -235,7 +240,7 @@ static void masked_readers_get_other_texts(void **state)
         (void)state;
         live_ring_begin(r, 0);
         add(r, 1, "q", 0);
-        live_ring_reach(r, 1);
+        live_ring_reach(r, 1, 1);
         assert_non_null(strstr(live_frames_get(f, r, &wanted)->text.data, "{\"q\":1}"));
         wanted.masked = true;
         assert_non_null(strstr(live_frames_get(f, r, &wanted)->text.data, "{\"-\":1}"));
