@@ -38,7 +38,7 @@ struct websocket {
         bool opened, pinged, half_closed, dead;
         /* guarded by mutex */
         struct buffer out;
-        size_t front;  /* bytes of `out` up to the end of its first frame; 0: not known */
+        size_t front;  /* bytes left of the frame that the client has begun to take; 0: none */
         msec taken_at; /* last time that `out` was empty or the client took some of it */
         msec end_at;   /* not 0: closing, and ended then at the latest; 0: open */
         UT_hash_handle hh;
@@ -153,22 +153,16 @@ static void receive(struct websockets *all, struct websocket *w)
                 continue;
 }
 
-/* The length of the frame at the beginning of `out`, or of its rest. */
-static size_t front_of_locked(struct websocket *w)
-{
-        if (w->front == 0)
-                w->front = frame_length(w->out.data);
-        return w->front;
-}
-
 static void take_sent_locked(struct websocket *w, size_t sent)
 {
-        while (sent > 0) {
-                size_t part = front_of_locked(w) < sent ? w->front : sent;
-                buffer_drop(&w->out, part);
+        for (size_t at = 0; at < sent;) {
+                if (w->front == 0)
+                        w->front = frame_length(w->out.data + at);
+                size_t part = w->front < sent - at ? w->front : sent - at;
                 w->front -= part;
-                sent -= part;
+                at += part;
         }
+        buffer_drop(&w->out, sent);
         w->taken_at = clock_mono();
 }
 
@@ -412,7 +406,7 @@ void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
         pthread_mutex_lock(&all->mutex);
         struct websocket *w = find_open_locked(all, socket);
         if (w != NULL) {
-                w->out.length = w->out.length > 0 ? front_of_locked(w) : 0;
+                w->out.length = w->front; /* 0: no message was begun */
                 begin_close_locked(w, code);
                 w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
         }

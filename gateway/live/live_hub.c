@@ -151,7 +151,7 @@ void live_hub_add(struct live_hub *h, struct live_client *c, uint64_t socket)
 
         if (h->count == h->size) {
                 h->size = h->size == 0 ? 16 : 2 * h->size;
-                h->clients = xrealloc((void *)h->clients, h->size * sizeof(*h->clients));
+                h->clients = xrealloc((void *)h->clients, h->size * sizeof(struct live_client *));
         }
         h->clients[h->count++] = c;
         metric_set(h->config.meters->clients, (double)h->count);
