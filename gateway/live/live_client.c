@@ -170,40 +170,35 @@ static bool say_hello(struct live_client *c, const struct live_feed *feed, bool 
         return c->greeted;
 }
 
-static bool goes_on(const struct live_client *c, const struct live_feed *feed, enum live_gap *why)
-{
-        return live_feed_continues(feed, c->asked.offset, c->asked.mark, why);
-}
-
-/* It is behind the head of the ring; what it asked for and is not there is a gap. */
-static void join_head(struct live_client *c, const struct live_feed *feed)
+/* Places it behind what it has, if the feed has all that follows; else at the head, and what it
+ * asked for is a gap. True: it resumes. */
+static bool join(struct live_client *c, const struct live_feed *feed)
 {
         const struct live_ring *ring = live_feed_ring(feed);
         enum live_gap why;
 
         c->next = live_ring_end(ring);
         c->told = live_ring_head(ring);
-        if (c->asked.resumes && !goes_on(c, feed, &why))
+        if (!c->asked.resumes)
+                return false;
+        if (!live_feed_continues(feed, c->asked.offset, c->asked.mark, &why)) {
                 note_gap(c, why, c->asked.offset, c->told);
+                return false;
+        }
+        c->next = live_ring_after(ring, c->asked.offset);
+        c->told = c->asked.offset;
+        return true;
 }
 
 /* False: it is not greeted. */
 static bool greet(struct live_client *c, const struct live_feed *feed, msec now)
 {
-        enum live_gap why;
-
         if (c->greeted)
                 return true;
         if (!live_feed_has_begun(feed))
                 return now - c->opened_at >= AWAY_AFTER && say_hello(c, feed, false, now);
-        c->gap.due = false;
-        join_head(c, feed);
-        bool resumes = c->asked.resumes && goes_on(c, feed, &why);
-        if (resumes) {
-                c->next = live_ring_after(live_feed_ring(feed), c->asked.offset);
-                c->told = c->asked.offset;
-        }
-        return say_hello(c, feed, resumes, now);
+        c->gap.due = false; /* of a hello that was not sent */
+        return say_hello(c, feed, join(c, feed), now);
 }
 
 void live_client_gap(struct live_client *c, enum live_gap why, const struct live_ring *ring)
@@ -222,7 +217,7 @@ void live_client_begun(struct live_client *c, const struct live_feed *feed)
         if (!c->greeted)
                 return;
         if (c->told == UNKNOWN)
-                join_head(c, feed);
+                (void)join(c, feed);
         c->next = live_ring_end(ring);
         c->told = live_ring_head(ring);
         if (c->gap.due)
