@@ -190,13 +190,24 @@ static bool join(struct live_client *c, const struct live_feed *feed)
         return true;
 }
 
+/* Whether the feed has come to where the client is: another gateway may have told it more than this
+ * one has read so far. */
+static bool is_reached(const struct live_client *c, const struct live_feed *feed)
+{
+        return !c->asked.resumes || c->asked.offset <= live_ring_head(live_feed_ring(feed));
+}
+
 /* False: it is not greeted. */
 static bool greet(struct live_client *c, const struct live_feed *feed, msec now)
 {
+        bool waits = now - c->opened_at < AWAY_AFTER;
+
         if (c->greeted)
                 return true;
+        if (waits && (!live_feed_has_begun(feed) || !is_reached(c, feed)))
+                return false;
         if (!live_feed_has_begun(feed))
-                return now - c->opened_at >= AWAY_AFTER && say_hello(c, feed, false, now);
+                return say_hello(c, feed, false, now);
         c->gap.due = false; /* of a hello that was not sent */
         return say_hello(c, feed, join(c, feed), now);
 }

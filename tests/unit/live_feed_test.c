@@ -377,6 +377,33 @@ static void a_client_resumes_in_the_new_stream(void **state)
         assert_said(one, "\"offset\":3,", "\"resumed\":true");
 }
 
+/* The gateway that it comes from had read more. */
+static void a_client_that_is_ahead(void **state)
+{
+        size_t one = come(-1, 0);
+
+        (void)state;
+        tick(0);
+        follow_from(9);
+        read_start(10, 1);
+        tick(100);
+        assert_said(one, "\"offset\":10", "");
+        size_t ahead = come(12, 0);
+        tick(100);
+        assert_string_equal(said(ahead), "");
+        read_start(11, 2);
+        read_start(12, 3);
+        tick(100);
+        assert_said(ahead, "\"offset\":12,", "\"resumed\":true");
+        leave(ahead);
+
+        ahead = come(22, 0);
+        tick(1900);
+        assert_string_equal(said(ahead), "");
+        tick(100); /* the feed does not come there: it is another stream */
+        assert_said(ahead, "\"resumed\":false", "\"why\":\"rewound\"");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -385,6 +412,7 @@ int main(void)
                                                 begin, end),
                 cmocka_unit_test_setup_teardown(a_mark_tells_streams_apart, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_resumes_in_the_new_stream, begin, end),
+                cmocka_unit_test_setup_teardown(a_client_that_is_ahead, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
