@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * live_feed_test.c: what clients of the live feed are told when the stream or they themselves do
+ * live_resume_test.c: what clients of the live feed are told when the stream or they themselves do
  * not go on where they were. The follower and the WebSockets are replaced.
  */
 #include "gateway/live/live_feed.h"
