@@ -48,7 +48,7 @@ static const struct config_key keys[] = {
         {.name = "acts_rate", .kind = CONFIG_INT, .fallback = "50", .min = 1, .max = 100000,
          .help = "administrative acts a second of one tenant; four times as many at once; ten times that of all admin keys together",
          AT(acts_rate)},
-        {.name = "live_max", .kind = CONFIG_INT, .fallback = "64", .min = 0, .max = 10000,
+        {.name = "live_max", .kind = CONFIG_INT, .fallback = "64", .min = 0, .max = 2000,
          .help = "clients of the live feed at once, of one tenant at most half; 0: none. They hold none of the threads",
          AT(live_max)},
         {.name = "mask_members", .kind = CONFIG_TEXT,

@@ -22,6 +22,7 @@ enum {
         TICK_MS = 250,
         READ_SIZE = 16 * 1024,
         MESSAGE_MAX = 64 * 1024, /* of a client */
+        KEPT_MAX = 128 * 1024,   /* of memory for what is sent, while there is nothing to send */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
 #define SLOW_CLOSE_WAIT ((msec)5 * MSEC_SECOND)
@@ -163,6 +164,8 @@ static void take_sent_locked(struct websocket *w, size_t sent)
                 at += part;
         }
         buffer_drop(&w->out, sent);
+        if (w->out.length == 0 && w->out.size > KEPT_MAX)
+                buffer_fini(&w->out);
         w->taken_at = clock_mono();
 }
 
