@@ -30,8 +30,9 @@ struct live_feed {
         struct live_ring *ring;
         bool begun;
         int64_t begun_at; /* the offset */
-        msec wanted_at, failed_at;
-        msec read_at; /* the stream was last seen to be read */
+        msec wanted_at;
+        msec failed_at; /* the last try to begin; 0: none failed since there were no clients */
+        msec read_at;   /* the stream was last seen to be read */
         /* While a message is read. */
         int64_t offset;
         msec now, wall;
@@ -163,13 +164,14 @@ static void start(struct live_feed *f, msec now)
 
         if (f->failed_at != 0 && now - f->failed_at < RETRY_AFTER)
                 return;
-        f->read_at = now;
+        if (f->failed_at == 0)
+                f->read_at = now;
         f->types = live_types_create();
         f->follower = live_follower_create(f->link, &on, f, f->loop, &why);
+        f->failed_at = f->follower != NULL ? 0 : now;
         if (f->follower != NULL)
                 return;
         live_types_destroy(&f->types);
-        f->failed_at = now;
         LOG_ERROR("the live feed cannot begin", log_err(&why));
 }
 
@@ -177,6 +179,8 @@ void live_feed_tick(struct live_feed *f, bool clients, msec now)
 {
         if (clients)
                 f->wanted_at = now;
+        else
+                f->failed_at = 0;
         if (clients && f->follower == NULL)
                 start(f, now);
         if (f->follower == NULL)

@@ -404,6 +404,36 @@ static void a_client_that_is_ahead(void **state)
         assert_said(ahead, "\"resumed\":false", "\"why\":\"rewound\"");
 }
 
+/* Each try fails: the client is told in time, once. */
+static void a_feed_that_cannot_begin(void **state)
+{
+        size_t one = come(-1, 0);
+
+        (void)state;
+        f.cannot_follow = true;
+        for (int i = 0; i < 40; i++)
+                tick(100);
+        assert_string_equal(said(one),
+                            "{\"hello\":{\"offset\":null,\"mark\":null,\"tenant\":\"*\","
+                            "\"mode\":\"events\",\"resumed\":false}}\n"
+                            "{\"gap\":{\"from\":null,\"to\":null,\"why\":\"broker\"}}\n");
+        f.cannot_follow = false;
+        tick(1000);
+        follow_from(9);
+        read_start(10, 1);
+        tick(100);
+        assert_said(one, "{\"offset\":10,", "\"attempt\":1,");
+        leave(one);
+        nobody_comes_for_long();
+        f.cannot_follow = true;
+        one = come(-1, 0); /* another time: it is waited for as long */
+        tick(0);
+        tick(1900);
+        assert_string_equal(said(one), "");
+        tick(200);
+        assert_said(one, "\"hello\"", "\"broker\"");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -413,6 +443,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_mark_tells_streams_apart, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_resumes_in_the_new_stream, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_is_ahead, begin, end),
+                cmocka_unit_test_setup_teardown(a_feed_that_cannot_begin, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
