@@ -35,6 +35,7 @@ struct live_feed {
         msec read_at;   /* the stream was last seen to be read */
         /* While a message is read. */
         int64_t offset;
+        uint64_t skipped;
         msec now, wall;
         struct buffer json, masked;
 };
@@ -95,9 +96,9 @@ static void add_message(void *owner, const struct message *m)
 {
         /* Whoever handles a job judges its size. */
         static const struct job_limits limits = {.payload_max = SIZE_MAX};
-        uint64_t skipped = 0;
+        struct live_feed *f = owner;
 
-        events_of_message(m, &limits, add_event, owner, &skipped);
+        events_of_message(m, &limits, add_event, f, &f->skipped);
 }
 
 /* A JSON number that every reader takes unchanged. */
@@ -109,13 +110,14 @@ static int64_t mark_of(const struct message *m)
 static void on_message(void *owner, const struct message *m, int64_t offset)
 {
         struct live_feed *f = owner;
-        uint64_t skipped = 0;
 
         f->offset = offset;
+        f->skipped = 0;
         f->now = clock_mono();
         f->wall = clock_wall();
         if (m->body.length > 0) /* not a probe */
-                pack_each(m, add_message, f, &skipped);
+                pack_each(m, add_message, f, &f->skipped);
+        metric_increment(f->meters->skipped, (double)f->skipped);
         live_ring_reach(f->ring, offset, mark_of(m));
         live_ring_trim(f->ring, f->now, f->on.dropped, f->owner);
 }

@@ -163,10 +163,12 @@ static void messages_of_all_forms(void **state)
                  "\"attempt\":1,\"at\":5,\"progress\":0.7}\n",
                  2, 9);
         read_lines(44, line);
+        pack.data[0] = 2; /* the version */
+        f.follower.message(f.owner, &packed, 45);
         const struct message probe = {.exchange = bytes_of_text("events"),
                                       .type = bytes_of_text("probe"),
                                       .body = bytes_of_text("")};
-        f.follower.message(f.owner, &probe, 45);
+        f.follower.message(f.owner, &probe, 46);
         static const struct {
                 enum live_kind kind;
                 const char *type;
@@ -181,7 +183,10 @@ static void messages_of_all_forms(void **state)
                 assert_string_equal(entry->tags.type, want[i].type);
                 assert_int_equal(entry->offset, want[i].offset);
         }
-        assert_int_equal(live_ring_head(ring), 45);
+        assert_int_equal(live_ring_head(ring), 46);
+        AUTO_BUFFER metrics = {0};
+        metrics_write(f.metrics, &metrics);
+        assert_non_null(strstr(metrics.data, "\nwarren_live_skipped_total 3\n"));
 }
 
 static void only_while_it_is_wanted(void **state)
