@@ -434,6 +434,44 @@ static void a_feed_that_cannot_begin(void **state)
         assert_said(one, "\"hello\"", "\"broker\"");
 }
 
+/* What was left out is counted once; then a resume is exact again. */
+static void a_resume_after_events_were_left_out(void **state)
+{
+        size_t one = come(-1, 0);
+
+        (void)state;
+        tick(0);
+        follow_from(9);
+        read_start(10, 1);
+        tick(100);
+        int64_t before = mark_said(one);
+        assert_said(one, "\"offset\":10,", "");
+        f.full = true;
+        read_start(11, 2);
+        read_start(12, 3);
+        tick(100);
+        f.now += 9 * MSEC_SECOND;
+        read_start(13, 4);
+        read_start(14, 5);
+        tick(900); /* the first two are too old now */
+        f.full = false;
+        tick(100);
+        int64_t mark = mark_said(one);
+        assert_said(one, "{\"dropped\":2}\n{\"offset\":14,", "\"attempt\":4,");
+        leave(one);
+        one = come(14, mark);
+        tick(0);
+        assert_said(one, "\"offset\":14,", "\"resumed\":true");
+        read_start(15, 6);
+        tick(100);
+        assert_said(one, "{\"offset\":15,", "\"attempt\":6,");
+        leave(one);
+        one = come(10, before);
+        tick(0);
+        assert_said(one, "\"resumed\":false",
+                    "{\"gap\":{\"from\":10,\"to\":15,\"why\":\"old_offset\"}}");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -444,6 +482,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_client_resumes_in_the_new_stream, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_is_ahead, begin, end),
                 cmocka_unit_test_setup_teardown(a_feed_that_cannot_begin, begin, end),
+                cmocka_unit_test_setup_teardown(a_resume_after_events_were_left_out, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
