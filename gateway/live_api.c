@@ -99,24 +99,29 @@ static bool read_mode(struct http_request *r, struct live_filter *f)
         return false;
 }
 
-/* A name of a feed that is none of this gateway's is like one of another gateway. */
-static bool read_offset(struct http_request *r, struct live_asked *asked)
+/* *out: unchanged when it is not there. False: answered with 400. */
+static bool read_number(struct http_request *r, const char *name, int64_t *out)
 {
-        enum { DIGITS_MAX = 15 };
-        const char *text = http_query(r, "offset");
-        const char *feed = http_query(r, "feed");
+        enum { DIGITS_MAX = 16 };
+        const char *text = http_query(r, name);
 
-        if (feed != NULL)
-                snprintf(asked->feed, sizeof(asked->feed), "%s", feed[0] != '\0' ? feed : "-");
         if (text == NULL)
                 return true;
         size_t length = strspn(text, "0123456789");
         if (length == 0 || length > DIGITS_MAX || text[length] != '\0') {
-                http_problem(r, 400, "the query parameter \"offset\" must be a number");
+                http_problem(r, 400, "the query parameter \"%s\" must be a number", name);
                 return false;
         }
-        asked->resumes = true;
-        asked->offset = strtoll(text, NULL, 10);
+        *out = strtoll(text, NULL, 10);
+        return true;
+}
+
+static bool read_place(struct http_request *r, struct live_asked *asked)
+{
+        asked->offset = -1;
+        if (!read_number(r, "offset", &asked->offset) || !read_number(r, "mark", &asked->mark))
+                return false;
+        asked->resumes = asked->offset >= 0;
         return true;
 }
 
@@ -124,7 +129,7 @@ static bool read_offset(struct http_request *r, struct live_asked *asked)
 static bool read_query(struct http_request *r, struct live_asked *asked)
 {
         static const char *const allowed[] = {"kinds", "types",  "status", "job", "tenant",
-                                              "mode",  "offset", "feed",   NULL};
+                                              "mode",  "offset", "mark",   NULL};
         struct live_filter *f = &asked->filter;
 
         if (!http_query_only(r, allowed))
@@ -135,7 +140,7 @@ static bool read_query(struct http_request *r, struct live_asked *asked)
         snprintf(f->tenant, sizeof(f->tenant), "%s", tenant);
         return read_list(r, "kinds", LIVE_KINDS, f) && read_list(r, "types", LIVE_TYPES, f) &&
                read_list(r, "status", LIVE_STATUSES, f) && read_list(r, "job", LIVE_JOBS, f) &&
-               read_mode(r, f) && read_offset(r, asked);
+               read_mode(r, f) && read_place(r, asked);
 }
 
 static void note_viewer(struct gateway *g, const struct http_request *r, struct live_viewer *v)

@@ -143,7 +143,7 @@ static void note_gap(struct live_client *c, enum live_gap why, int64_t from, int
         c->gap.to = to;
 }
 
-static bool say_gap(struct live_client *c, const struct live_feed *feed)
+static bool say_gap(struct live_client *c)
 {
         AUTO_BUFFER text = {0};
 
@@ -154,7 +154,6 @@ static bool say_gap(struct live_client *c, const struct live_feed *feed)
         put_offset(&text, "from", c->gap.from);
         put_offset(&text, "to", c->gap.to);
         json_put_string(&text, "why", live_gap_word(c->gap.why));
-        json_put_string(&text, "feed", live_feed_name(feed));
         json_end(&text);
         json_end(&text);
         if (!say(c, buffer_bytes(&text)))
@@ -170,8 +169,7 @@ static bool say_hello(struct live_client *c, const struct live_feed *feed, bool 
 
         json_begin(&text);
         json_begin_object(&text, "hello");
-        put_offset(&text, "offset", c->told);
-        json_put_string(&text, "feed", live_feed_name(feed));
+        live_frame_put_place(&text, live_feed_ring(feed), c->told);
         json_put_string(&text, "tenant", c->filter->tenant);
         json_put_string(&text, "mode", c->filter->counts ? "counts" : "events");
         json_put_flag(&text, "resumed", resumed);
@@ -182,40 +180,46 @@ static bool say_hello(struct live_client *c, const struct live_feed *feed, bool 
         return c->greeted;
 }
 
-static bool goes_on(const struct live_client *c, const struct live_feed *feed, enum live_gap *why)
-{
-        return live_feed_continues(feed, c->asked.feed, c->asked.offset, why);
-}
-
-/* It is behind the head of the ring; what it asked for and is not there is a gap. */
-static void join_head(struct live_client *c, const struct live_feed *feed)
+/* Places it behind what it has, if the feed has all that follows; else at the head, and what it
+ * asked for is a gap. True: it resumes. */
+static bool join(struct live_client *c, const struct live_feed *feed)
 {
         const struct live_ring *ring = live_feed_ring(feed);
         enum live_gap why;
 
         c->next = live_ring_end(ring);
         c->told = live_ring_head(ring);
-        if (c->asked.resumes && !goes_on(c, feed, &why))
+        if (!c->asked.resumes)
+                return false;
+        if (!live_feed_continues(feed, c->asked.offset, c->asked.mark, &why)) {
                 note_gap(c, why, c->asked.offset, c->told);
+                return false;
+        }
+        c->next = live_ring_after(ring, c->asked.offset);
+        c->told = c->asked.offset;
+        return true;
+}
+
+/* Whether the feed has come to where the client is: another gateway may have told it more than this
+ * one has read so far. */
+static bool is_reached(const struct live_client *c, const struct live_feed *feed)
+{
+        return !c->asked.resumes || c->asked.offset <= live_ring_head(live_feed_ring(feed));
 }
 
 /* False: it is not greeted. */
 static bool greet(struct live_client *c, const struct live_feed *feed, msec now)
 {
-        enum live_gap why;
+        bool waits = now - c->opened_at < AWAY_AFTER;
 
         if (c->greeted)
                 return true;
+        if (waits && (!live_feed_has_begun(feed) || !is_reached(c, feed)))
+                return false;
         if (!live_feed_has_begun(feed))
-                return now - c->opened_at >= AWAY_AFTER && say_hello(c, feed, false, now);
-        c->gap.due = false;
-        join_head(c, feed);
-        bool resumes = c->asked.resumes && goes_on(c, feed, &why);
-        if (resumes) {
-                c->next = live_ring_after(live_feed_ring(feed), c->asked.offset);
-                c->told = c->asked.offset;
-        }
-        return say_hello(c, feed, resumes, now);
+                return say_hello(c, feed, false, now);
+        c->gap.due = false; /* of a hello that was not sent */
+        return say_hello(c, feed, join(c, feed), now);
 }
 
 void live_client_gap(struct live_client *c, enum live_gap why, const struct live_ring *ring)
@@ -234,7 +238,7 @@ void live_client_begun(struct live_client *c, const struct live_feed *feed)
         if (!c->greeted)
                 return;
         if (c->told == UNKNOWN)
-                join_head(c, feed);
+                (void)join(c, feed);
         c->next = live_ring_end(ring);
         c->told = live_ring_head(ring);
         if (c->gap.due)
@@ -297,14 +301,15 @@ static bool say_dropped(struct live_client *c, msec now)
 }
 
 /* A frame without events, so that the client can resume from there. */
-static bool say_offset(struct live_client *c, int64_t offset, msec now)
+static bool say_offset(struct live_client *c, const struct live_ring *ring, int64_t offset,
+                       msec now)
 {
         AUTO_BUFFER text = {0};
 
         if (offset <= c->told || now - c->told_at < OFFSET_EVERY)
                 return false;
         json_begin(&text);
-        json_put_int(&text, "offset", offset);
+        live_frame_put_place(&text, ring, offset);
         json_begin_array(&text, "events");
         json_end_array(&text);
         json_end(&text);
@@ -321,7 +326,7 @@ static void say_events(struct live_client *c, const struct live_ring *ring,
                 return; /* no frame is made in vain, ten times a second */
         const struct live_frame *f = live_frames_get(frames, ring, &wanted);
         bool said = f->count > 0 ? say_much(c, buffer_bytes(&f->text), now)
-                                 : say_offset(c, f->offset, now);
+                                 : say_offset(c, ring, f->offset, now);
         if (said) {
                 c->told = f->offset;
                 c->told_at = now;
@@ -340,8 +345,7 @@ static void tell(struct live_client *c, const struct live_feed *feed, struct liv
         if (!greet(c, feed, now))
                 return;
         look_for_silence(c, feed, now);
-        if (!say_gap(c, feed) || !say_filter(c) || !say_dropped(c, now) ||
-            !live_feed_has_begun(feed))
+        if (!say_gap(c) || !say_filter(c) || !say_dropped(c, now) || !live_feed_has_begun(feed))
                 return;
         if (c->filter->counts)
                 c->next = live_ring_end(live_feed_ring(feed));

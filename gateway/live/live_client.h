@@ -30,8 +30,7 @@ struct live_asked {
         struct live_viewer viewer;
         struct live_filter filter; /* of a tenant's key: with that tenant */
         bool resumes;
-        int64_t offset;                 /* resumes: behind this */
-        char feed[LIVE_FEED_NAME_SIZE]; /* of this one; "": not said */
+        int64_t offset, mark; /* resumes: behind this; mark 0: not said */
 };
 
 struct live_client;

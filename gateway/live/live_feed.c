@@ -4,16 +4,12 @@
  */
 #include "gateway/live/live_feed.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/amqp/pack.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
-#include "common/base/uuid.h"
 #include "gateway/live/live_follower.h"
 #include "gateway/live/live_types.h"
 
@@ -32,16 +28,14 @@ struct live_feed {
         struct live_follower *follower; /* NULL: nobody wants events */
         struct live_types *types;       /* likewise */
         struct live_ring *ring;
-        char name[LIVE_FEED_NAME_SIZE];
         bool begun;
         int64_t begun_at; /* the offset */
-        /* The greatest offset that was read of the stream before it was rewound. An offset up to it
-         * may be of either stream, unless the name of the feed comes with it. -1: none. */
-        int64_t unsure;
-        msec wanted_at, failed_at;
-        msec read_at; /* the stream was last seen to be read */
+        msec wanted_at;
+        msec failed_at; /* the last try to begin; 0: none failed since there were no clients */
+        msec read_at;   /* the stream was last seen to be read */
         /* While a message is read. */
         int64_t offset;
+        uint64_t skipped;
         msec now, wall;
         struct buffer json, masked;
 };
@@ -55,14 +49,6 @@ const char *live_gap_word(enum live_gap gap)
         };
 
         return words[gap];
-}
-
-static void choose_name(struct live_feed *f)
-{
-        uint64_t number;
-
-        random_fill(&number, sizeof(number));
-        snprintf(f->name, sizeof(f->name), "%016" PRIx64, number);
 }
 
 static void on_begun(void *owner, int64_t offset)
@@ -81,12 +67,9 @@ static void on_lost(void *owner, bool rewound)
 
         if (!f->begun)
                 return;
-        if (rewound) {
-                choose_name(f);
-                if (live_ring_head(f->ring) > f->unsure)
-                        f->unsure = live_ring_head(f->ring);
-        }
         f->on.gap(f->owner, rewound ? LIVE_GAP_REWOUND : LIVE_GAP_BEHIND);
+        if (rewound) /* what the ring has is of no stream; not rewound: on_begun follows at once */
+                f->begun = false;
 }
 
 static void add_event(void *owner, const struct event *e)
@@ -113,22 +96,29 @@ static void add_message(void *owner, const struct message *m)
 {
         /* Whoever handles a job judges its size. */
         static const struct job_limits limits = {.payload_max = SIZE_MAX};
-        uint64_t skipped = 0;
+        struct live_feed *f = owner;
 
-        events_of_message(m, &limits, add_event, owner, &skipped);
+        events_of_message(m, &limits, add_event, f, &f->skipped);
+}
+
+/* A JSON number that every reader takes unchanged. */
+static int64_t mark_of(const struct message *m)
+{
+        return (int64_t)((uint64_t)message_fingerprint(m) >> 11);
 }
 
 static void on_message(void *owner, const struct message *m, int64_t offset)
 {
         struct live_feed *f = owner;
-        uint64_t skipped = 0;
 
         f->offset = offset;
+        f->skipped = 0;
         f->now = clock_mono();
         f->wall = clock_wall();
         if (m->body.length > 0) /* not a probe */
-                pack_each(m, add_message, f, &skipped);
-        live_ring_reach(f->ring, offset);
+                pack_each(m, add_message, f, &f->skipped);
+        metric_increment(f->meters->skipped, (double)f->skipped);
+        live_ring_reach(f->ring, offset, mark_of(m));
         live_ring_trim(f->ring, f->now, f->on.dropped, f->owner);
 }
 
@@ -143,7 +133,6 @@ struct live_feed *live_feed_create(const struct link_config *link,
         f->owner = owner;
         f->meters = meters;
         f->loop = loop;
-        f->unsure = -1;
         f->ring = live_ring_create(RING_BYTES, RING_AGE);
         return f;
 }
@@ -177,14 +166,14 @@ static void start(struct live_feed *f, msec now)
 
         if (f->failed_at != 0 && now - f->failed_at < RETRY_AFTER)
                 return;
-        f->read_at = now;
-        choose_name(f);
+        if (f->failed_at == 0)
+                f->read_at = now;
         f->types = live_types_create();
         f->follower = live_follower_create(f->link, &on, f, f->loop, &why);
+        f->failed_at = f->follower != NULL ? 0 : now;
         if (f->follower != NULL)
                 return;
         live_types_destroy(&f->types);
-        f->failed_at = now;
         LOG_ERROR("the live feed cannot begin", log_err(&why));
 }
 
@@ -192,6 +181,8 @@ void live_feed_tick(struct live_feed *f, bool clients, msec now)
 {
         if (clients)
                 f->wanted_at = now;
+        else
+                f->failed_at = 0;
         if (clients && f->follower == NULL)
                 start(f, now);
         if (f->follower == NULL)
@@ -223,22 +214,16 @@ const struct live_ring *live_feed_ring(const struct live_feed *f)
         return f->ring;
 }
 
-const char *live_feed_name(const struct live_feed *f)
-{
-        return f->name;
-}
-
-bool live_feed_continues(const struct live_feed *f, const char *name, int64_t offset,
+bool live_feed_continues(const struct live_feed *f, int64_t offset, int64_t mark,
                          enum live_gap *why)
 {
-        bool named = name[0] != '\0';
-        bool other = named ? strcmp(name, f->name) != 0 : offset <= f->unsure;
+        int64_t known = live_ring_mark(f->ring, offset);
 
-        if (offset > live_ring_head(f->ring) || offset <= f->unsure)
+        if (offset > live_ring_head(f->ring) || (mark != 0 && known != 0 && known != mark))
                 *why = LIVE_GAP_REWOUND;
-        else if (other || offset < f->begun_at)
+        else if (offset <= f->begun_at)
                 *why = LIVE_GAP_RESTARTED;
         else
                 *why = LIVE_GAP_OLD_OFFSET;
-        return !other && live_ring_covers(f->ring, offset);
+        return live_ring_covers(f->ring, offset) && (mark == 0 || known == mark);
 }

@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 #include "common/base/uuid.h"
+#include "common/model/event.h"
 
 enum {
         PREFETCH = 1000,
@@ -53,8 +54,12 @@ static void publish_marker(struct live_follower *f, msec now)
         const struct message m = {.exchange = bytes_of_text("events"),
                                   .routing_key = bytes_of_text(""),
                                   .type = bytes_of_text("probe"),
+                                  /* of an empty batch of events */
+                                  .content_type = bytes_of_text(EVENTS_CONTENT_TYPE),
                                   .message_id = bytes_of_text(f->marker),
+                                  .timestamp = -1,
                                   .delivery_mode = 2,
+                                  .mandatory = true,
                                   .body = bytes_of("", 0)};
         f->marked_at = now;
         if (link_publish(f->link, &m, NULL, &e) < 0)

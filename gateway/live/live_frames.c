@@ -11,18 +11,19 @@
 #include "common/base/own.h"
 
 struct live_frames {
-        size_t bytes_max;
+        size_t bytes_max, message_max;
         msec wall;
         struct live_frame *frames;
         size_t count, size;
         struct buffer events;
 };
 
-struct live_frames *live_frames_create(size_t bytes_max)
+struct live_frames *live_frames_create(size_t bytes_max, size_t message_max)
 {
         struct live_frames *f = xcalloc(1, sizeof(*f));
 
         f->bytes_max = bytes_max;
+        f->message_max = message_max;
         return f;
 }
 
@@ -64,27 +65,63 @@ static int64_t offset_of(const struct live_ring *ring, uint64_t end)
                                                      : live_ring_at(ring, end - 1)->offset;
 }
 
-static void make(struct live_frames *f, const struct live_ring *ring, struct live_frame *frame)
+/* Puts events into f->events, up to frame->end. */
+static void fill(struct live_frames *f, const struct live_ring *ring, struct live_frame *frame)
 {
         const struct live_wanted *w = &frame->wanted;
+        /* The frame without the message that is being added. */
+        uint64_t end = w->next;
+        size_t count = 0, length = 0;
 
         buffer_clear(&f->events);
         for (frame->end = w->next; frame->end < live_ring_end(ring); frame->end++) {
                 const struct live_entry *e = live_ring_at(ring, frame->end);
-                if (f->events.length >= f->bytes_max)
-                        break;
+                if (frame->end > w->next &&
+                    live_ring_at(ring, frame->end - 1)->offset != e->offset) {
+                        end = frame->end;
+                        count = frame->count;
+                        length = f->events.length;
+                }
                 if (!live_filter_matches(w->filter, &e->tags))
                         continue;
+                const struct bytes json = w->masked ? e->masked : e->json;
+                size_t with = f->events.length + 1 + json.length;
+                if (with > f->bytes_max && count > 0) {
+                        frame->end = end;
+                        frame->count = count;
+                        f->events.length = length;
+                        return;
+                }
+                if (with > f->message_max && frame->count > 0)
+                        return;
                 if (frame->count++ > 0)
                         buffer_add_char(&f->events, ',');
-                const struct bytes json = w->masked ? e->masked : e->json;
                 buffer_add(&f->events, json.data, json.length);
         }
+}
+
+void live_frame_put_place(struct buffer *out, const struct live_ring *ring, int64_t offset)
+{
+        int64_t mark = live_ring_mark(ring, offset);
+
+        if (offset >= 0)
+                json_put_int(out, "offset", offset);
+        else
+                json_put_null(out, "offset");
+        if (mark != 0)
+                json_put_int(out, "mark", mark);
+        else
+                json_put_null(out, "mark");
+}
+
+static void make(struct live_frames *f, const struct live_ring *ring, struct live_frame *frame)
+{
+        fill(f, ring, frame);
         frame->offset = offset_of(ring, frame->end);
         if (frame->count == 0)
                 return;
         json_begin(&frame->text);
-        json_put_int(&frame->text, "offset", frame->offset);
+        live_frame_put_place(&frame->text, ring, frame->offset);
         json_put_time(&frame->text, "at", f->wall);
         buffer_add_text(&frame->text, ",\"events\":[");
         buffer_add(&frame->text, f->events.data, f->events.length);

@@ -12,9 +12,10 @@
 #include "common/base/own.h"
 
 enum {
-        TICK = 100,               /* ms */
-        CHECK_EVERY = 500,        /* ms */
-        FRAME_BYTES = 512 * 1024, /* half of what may wait for a client */
+        TICK = 100,                  /* ms */
+        CHECK_EVERY = 500,           /* ms */
+        FRAME_BYTES = 512 * 1024,    /* half of what may wait for a client */
+        MESSAGE_BYTES = 1000 * 1024, /* with the frame's other members: what may wait for it */
 };
 
 struct live_hub {
@@ -124,7 +125,7 @@ struct live_hub *live_hub_create(const struct live_hub_config *c, uv_loop_t *loo
 
         h->config = *c;
         h->feed = live_feed_create(c->link, &on, h, c->meters, loop);
-        h->frames = live_frames_create(FRAME_BYTES);
+        h->frames = live_frames_create(FRAME_BYTES, MESSAGE_BYTES);
         h->tick = alarm_create(loop, on_tick, h);
         return h;
 }

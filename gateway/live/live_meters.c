@@ -15,6 +15,11 @@ void live_meters_init(struct live_meters *m, struct metrics *metrics)
                                                .name = "warren_live_events_total",
                                                .help = "Events read for the live feed, which is "
                                                        "while it has clients."});
+        m->skipped = metric_add(
+                metrics, &(struct metric_spec){.kind = METRIC_COUNTER,
+                                               .name = "warren_live_skipped_total",
+                                               .help = "Events, members of events and entries of "
+                                                       "packs that the live feed cannot read."});
         m->dropped = metric_add(
                 metrics, &(struct metric_spec){.kind = METRIC_COUNTER,
                                                .name = "warren_live_dropped_total",

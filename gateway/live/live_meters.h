@@ -9,6 +9,7 @@
 struct live_meters {
         struct metric *clients;
         struct metric *events;  /* that were read */
+        struct metric *skipped; /* what could not be read of the stream */
         struct metric *dropped; /* that a client was too slow for */
         struct metric *gaps;    /* label: why */
 };

@@ -11,7 +11,10 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
-enum { SLOTS_AT_FIRST = 1024 }; /* a power of two, as all sizes are */
+enum {
+        SLOTS_AT_FIRST = 1024, /* a power of two, as all sizes are */
+        MARKS = 32 * 1024,     /* more messages than there are with events that fit */
+};
 
 struct live_ring {
         size_t bytes_max;
@@ -21,6 +24,9 @@ struct live_ring {
         uint64_t first, end;
         struct live_entry **slots; /* event seq is in slots[seq % size] */
         size_t size;
+        struct {
+                int64_t offset, mark;
+        } * marks; /* that of an offset is in marks[offset % MARKS] */
 };
 
 struct live_ring *live_ring_create(size_t bytes_max, msec age_max)
@@ -32,6 +38,7 @@ struct live_ring *live_ring_create(size_t bytes_max, msec age_max)
         r->base = r->head = -1;
         r->size = SLOTS_AT_FIRST;
         r->slots = xcalloc(r->size, sizeof(struct live_entry *));
+        r->marks = xcalloc(MARKS, sizeof(*r->marks));
         return r;
 }
 
@@ -62,6 +69,7 @@ void live_ring_begin(struct live_ring *r, int64_t offset)
         while (r->first < r->end)
                 drop_first(r);
         r->base = r->head = offset;
+        memset(r->marks, 0, MARKS * sizeof(*r->marks));
 }
 
 void live_ring_destroy(struct live_ring **ring)
@@ -72,6 +80,7 @@ void live_ring_destroy(struct live_ring **ring)
                 return;
         live_ring_begin(r, -1);
         free((void *)r->slots);
+        free(r->marks);
         free(r);
 }
 
@@ -108,10 +117,18 @@ void live_ring_add(struct live_ring *r, const struct live_entry *e)
         r->bytes += bytes_of_entry(own);
 }
 
-void live_ring_reach(struct live_ring *r, int64_t offset)
+void live_ring_reach(struct live_ring *r, int64_t offset, int64_t mark)
 {
         assert(offset > r->head);
         r->head = offset;
+        r->marks[offset & (MARKS - 1)].offset = offset;
+        r->marks[offset & (MARKS - 1)].mark = mark;
+}
+
+int64_t live_ring_mark(const struct live_ring *r, int64_t offset)
+{
+        return r->marks[offset & (MARKS - 1)].offset == offset ? r->marks[offset & (MARKS - 1)].mark
+                                                               : 0;
 }
 
 void live_ring_trim(struct live_ring *r, msec now, live_dropped_fn *on, void *owner)

@@ -6,7 +6,7 @@
  *
  *      live_ring_begin(r, 41);                  what follows is after offset 41
  *      live_ring_add(r, &event_of_message_42);  any number of times
- *      live_ring_reach(r, 42);                  the message is complete
+ *      live_ring_reach(r, 42, mark);            the message is complete
  */
 #pragma once
 
@@ -28,8 +28,9 @@ void live_ring_destroy(struct live_ring **r);
 void live_ring_begin(struct live_ring *r, int64_t offset);
 /* Copies. The offset is above the ring's head, and not below that of the last event. */
 void live_ring_add(struct live_ring *r, const struct live_entry *e);
-/* All events of the message with this offset were added. */
-void live_ring_reach(struct live_ring *r, int64_t offset);
+/* All events of the message with this offset were added. mark: by which it differs from a message
+ * with the same offset of another stream; 0: none. */
+void live_ring_reach(struct live_ring *r, int64_t offset, int64_t mark);
 
 /* Drops the oldest events until the bounds are kept; `on` is told of each. */
 typedef void live_dropped_fn(void *owner, uint64_t seq, const struct live_entry *e);
@@ -37,6 +38,8 @@ void live_ring_trim(struct live_ring *r, msec now, live_dropped_fn *on, void *ow
 
 /* Of the last whole message. */
 int64_t live_ring_head(const struct live_ring *r);
+/* Of the message with this offset; 0: not known (any more). */
+int64_t live_ring_mark(const struct live_ring *r, int64_t offset);
 /* Every event behind this offset, up to the head, is here: a reader that has all up to it can go
  * on. */
 bool live_ring_covers(const struct live_ring *r, int64_t offset);

@@ -100,14 +100,17 @@ def test_a_stream_that_is_made_anew(fresh_warren):
     with Feed(warren.url, key) as feed:
         for id in run_some(warren, 30):
             feed.event(id=id, kind="job_completed")
-        before = feed.offset
+        before, mark = feed.offset, feed.mark
         remake_stream(warren)
         until(lambda: "rewound" in gaps(feed) or feed.receive() is None, 60, "it is told")
         feed.offset = None
         until_one_works(warren, feed)
         assert feed.offset < before
-        with Feed(warren.url, key, offset=before) as late:
-            assert late.gap()["why"] == "rewound"
+        for offset in (before, feed.offset):  # behind the end of the new stream, and in it
+            with Feed(warren.url, key, offset=offset, mark=mark) as late:
+                assert late.gap()["why"] == "rewound"
+        with Feed(warren.url, key, offset=feed.offset, mark=feed.mark) as again:
+            assert again.hello["resumed"] is True
 
 
 def test_a_gateway_that_is_killed(fresh_warren):

@@ -24,7 +24,7 @@ class Feed:
             address, timeout=PATIENCE, header=head + list(headers), suppress_origin=origin is None,
             **({"origin": origin} if origin else {}))
         self.seen = []  # every message
-        self.offset = None
+        self.offset = self.mark = None  # of the last frame
         self.code = None
         self.hello = self.next(lambda m: "hello" in m)["hello"] if greeted else None
 
@@ -39,7 +39,7 @@ class Feed:
         self.seen.append(message)
         if message.get("offset") is not None:
             assert self.offset is None or message["offset"] >= self.offset
-            self.offset = message["offset"]
+            self.offset, self.mark = message["offset"], message["mark"]
         return message
 
     def next(self, wanted, timeout=PATIENCE):

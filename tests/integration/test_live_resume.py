@@ -88,9 +88,9 @@ def test_a_resume_has_no_gap_and_no_repeat(live, node, stream, key):
         got += feed.events()
         offset = feed.offset
         feed.socket.sock.shutdown(socket.SHUT_RDWR)  # what is on its way is lost
-        name = feed.hello["feed"]
-        feed = Feed(live.url, key, offset=offset, feed=name)
-        assert feed.hello == {"offset": offset, "feed": name, "tenant": "acme", "mode": "events", "resumed": True}
+        mark = feed.mark
+        feed = Feed(live.url, key, offset=offset, mark=mark)
+        assert feed.hello == {"offset": offset, "mark": mark, "tenant": "acme", "mode": "events", "resumed": True}
     published = publisher.stop()
     last = uuid7()
     stream.job(last)
@@ -111,8 +111,8 @@ def test_offsets_that_the_ring_does_not_have(live, stream, key):
             assert early.hello["resumed"] is False and early.hello["offset"] >= head
             gap = early.gap()
             assert gap["from"] == 0 and gap["to"] == early.hello["offset"] and gap["why"] in ("restarted", "old_offset")
-        with Feed(live.url, key, offset=head, feed="0123456789abcdef") as another:
-            assert another.hello["feed"] == feed.hello["feed"] and another.gap()["why"] == "restarted"
+        with Feed(live.url, key, offset=head, mark=feed.hello["mark"] + 1) as another:
+            assert another.gap()["why"] == "rewound"
         id = uuid7()
         stream.job(id)
         feed.event(id=id)
@@ -137,17 +137,42 @@ def test_the_ring_is_bounded(live, stream, key):
             assert late.gap()["why"] == "old_offset"
 
 
-def test_a_restart_of_the_gateway(node, services, stream, key, tmp_path_factory):
+def test_a_resume_after_each_frame_of_a_burst(live, stream, key):
+    """Of which one message is too large for a frame with others."""
+    with Feed(live.url, key) as feed:
+        published = []
+        for count in [BURST] * 5 + [4 * BURST] + [BURST] * 5:
+            ids = [uuid7() for _ in range(count)]
+            burst(stream, ids)
+            published += ids
+        feed.event(id=published[-1])
+        frames = [message for message in feed.seen if message.get("events")]
+        assert len(frames) >= 4 and max(len(frame["events"]) for frame in frames) >= 4 * BURST
+        told = 0
+        for frame in frames:
+            told += len(frame["events"])
+            with Feed(live.url, key, offset=frame["offset"], mark=frame["mark"]) as again:
+                assert again.hello["resumed"] is True
+                if told < len(published):
+                    again.event(id=published[-1])
+                assert [event["id"] for event in again.events()] == published[told:]
+
+
+def test_a_restart_of_the_gateway(live, node, services, stream, key, tmp_path_factory):
     program = Gateway(node, tmp_path_factory.mktemp("one"), *services).wait_ready()
     feed = Feed(program.url, key)
     id = uuid7()
-    stream.job(id)
-    feed.event(id=id)
+    with Feed(live.url, key) as other:
+        stream.job(id)
+        feed.event(id=id)
+        with Feed(live.url, key, offset=feed.offset, mark=feed.mark) as elsewhere:
+            assert elsewhere.hello["resumed"] is True
+        assert other.event(id=id)
     assert program.stop() == 0
     assert feed.until_end() == 1001
     stream.job(uuid7())
     program = Gateway(node, tmp_path_factory.mktemp("two"), *services).wait_ready()
-    with Feed(program.url, key, offset=feed.offset) as again:
+    with Feed(program.url, key, offset=feed.offset, mark=feed.mark) as again:
         gap = again.gap()
         assert gap["why"] == "restarted" and gap["from"] == feed.offset and gap["to"] > feed.offset
     assert program.stop() == 0

@@ -11,7 +11,7 @@
 
 #include "tests/unit/unit.h"
 
-enum { SOCKET = 7 };
+enum { SOCKET = 7, MARK = 5 };
 
 static struct {
         struct live_client *client;
@@ -42,8 +42,7 @@ void __wrap_websockets_abandon(struct websockets *all, uint64_t socket, unsigned
 bool __wrap_live_feed_has_begun(const struct live_feed *feed);
 msec __wrap_live_feed_silent_for(const struct live_feed *feed, msec now);
 const struct live_ring *__wrap_live_feed_ring(const struct live_feed *feed);
-const char *__wrap_live_feed_name(const struct live_feed *feed);
-bool __wrap_live_feed_continues(const struct live_feed *feed, const char *name, int64_t offset,
+bool __wrap_live_feed_continues(const struct live_feed *feed, int64_t offset, int64_t mark,
                                 enum live_gap *why);
 
 int __wrap_websockets_send(struct websockets *all, uint64_t socket, struct bytes text,
@@ -108,18 +107,12 @@ const struct live_ring *__wrap_live_feed_ring(const struct live_feed *feed)
         return f.ring;
 }
 
-const char *__wrap_live_feed_name(const struct live_feed *feed)
-{
-        (void)feed;
-        return "feed1";
-}
-
-bool __wrap_live_feed_continues(const struct live_feed *feed, const char *name, int64_t offset,
+bool __wrap_live_feed_continues(const struct live_feed *feed, int64_t offset, int64_t mark,
                                 enum live_gap *why)
 {
         (void)feed;
         *why = f.why;
-        return strcmp(name, "feed1") == 0 && live_ring_covers(f.ring, offset);
+        return mark == MARK && live_ring_covers(f.ring, offset);
 }
 
 static void on_dropped(void *owner, uint64_t seq, const struct live_entry *e)
@@ -139,7 +132,7 @@ static void happen(int64_t offset, const char *type)
         int length = snprintf(json, sizeof(json), "\"%s%d\"", type, (int)offset);
         e.json = e.masked = bytes_of(json, (size_t)length);
         live_ring_add(f.ring, &e);
-        live_ring_reach(f.ring, offset);
+        live_ring_reach(f.ring, offset, 0);
         live_ring_trim(f.ring, f.now, on_dropped, NULL);
 }
 
@@ -169,23 +162,24 @@ static void hear(const char *text)
         live_client_hear(f.client, bytes_of_text(text), f.ring);
 }
 
-static void come(const char *tenant, const char *feed, int64_t offset)
+static void come(const char *tenant, int64_t mark, int64_t offset)
 {
         struct live_asked asked = {.filter.tenant = "*"};
 
         snprintf(asked.filter.tenant, TENANT_SIZE, "%s", tenant[0] != '\0' ? tenant : "*");
         snprintf(asked.viewer.tenant, TENANT_SIZE, "%s", tenant);
-        asked.resumes = feed != NULL;
+        asked.resumes = mark != 0;
         asked.offset = offset;
-        snprintf(asked.feed, sizeof(asked.feed), "%s", feed != NULL ? feed : "");
+        asked.mark = mark;
         f.client = live_client_create(&asked, NULL, &f.meters);
         live_client_open(f.client, SOCKET, f.now);
 }
 
 #define HELLO(offset, resumed) \
-        "{\"hello\":{\"offset\":" offset ",\"feed\":\"feed1\",\"tenant\":\"*\"," \
+        "{\"hello\":{\"offset\":" offset ",\"mark\":null,\"tenant\":\"*\"," \
         "\"mode\":\"events\",\"resumed\":" resumed "}}\n"
-#define FRAME(offset, events) "{\"offset\":" offset ",\"at\":null,\"events\":[" events "]}\n"
+#define FRAME(offset, events) \
+        "{\"offset\":" offset ",\"mark\":null,\"at\":null,\"events\":[" events "]}\n"
 
 static int begin(void **state)
 {
@@ -195,7 +189,7 @@ static int begin(void **state)
         f.metrics = metrics_create("test");
         live_meters_init(&f.meters, f.metrics);
         f.ring = live_ring_create(1 << 20, 10000);
-        f.frames = live_frames_create(1000);
+        f.frames = live_frames_create(1000, 2000);
         live_ring_begin(f.ring, 40);
         f.begun = true;
         return 0;
@@ -217,7 +211,7 @@ static void it_is_told_what_happens(void **state)
 {
         (void)state;
         happen(41, "a");
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         check_said(HELLO("41", "false"));
         tick();
@@ -235,7 +229,7 @@ static void it_resumes(void **state)
         (void)state;
         happen(41, "a");
         happen(42, "b");
-        come("", "feed1", 41);
+        come("", MARK, 41);
         tick();
         check_said(HELLO("41", "true") FRAME("42", "\"b42\""));
 }
@@ -245,24 +239,23 @@ static void it_cannot_resume(void **state)
         (void)state;
         f.why = LIVE_GAP_RESTARTED;
         happen(41, "a");
-        come("", "feed1", 7);
+        come("", MARK, 7);
         f.full = true;
         tick_for(500);
         f.full = false;
         tick();
-        check_said(HELLO("41", "false") "{\"gap\":{\"from\":7,\"to\":41,\"why\":\"restarted\","
-                                        "\"feed\":\"feed1\"}}\n");
+        check_said(HELLO("41", "false") "{\"gap\":{\"from\":7,\"to\":41,\"why\":\"restarted\"}}\n");
         live_client_destroy(&f.client);
-        come("", "feed0", 41); /* an offset of another feed */
+        come("", MARK + 1, 41); /* of another stream */
         tick();
-        check_said(HELLO("41", "false") "{\"gap\":{\"from\":41,\"to\":41,\"why\":\"restarted\","
-                                        "\"feed\":\"feed1\"}}\n");
+        check_said(
+                HELLO("41", "false") "{\"gap\":{\"from\":41,\"to\":41,\"why\":\"restarted\"}}\n");
 }
 
 static void offsets_go_on_without_events(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         hear("{\"filter\":{\"types\":[\"x\"]}}");
         tick();
@@ -271,7 +264,8 @@ static void offsets_go_on_without_events(void **state)
                 happen(offset, "a");
                 tick();
         }
-        check_said("{\"offset\":49,\"events\":[]}\n{\"offset\":59,\"events\":[]}\n");
+        check_said("{\"offset\":49,\"mark\":null,\"events\":[]}\n{\"offset\":59,\"mark\":null,"
+                   "\"events\":[]}\n");
         happen(61, "x");
         tick();
         check_said(FRAME("61", "\"x61\""));
@@ -280,7 +274,7 @@ static void offsets_go_on_without_events(void **state)
 static void a_slow_client(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         hear("{\"filter\":{\"types\":[\"a\"]}}");
         tick();
@@ -307,7 +301,7 @@ static void a_slow_client(void **state)
 static void a_client_that_takes_nothing(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         f.room = 40;
         for (int64_t offset = 41; f.abandoned == 0; offset++) {
@@ -327,7 +321,7 @@ static void a_client_that_takes_nothing(void **state)
 static void no_frame_is_made_for_a_full_client(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         buffer_clear(&f.said);
         f.full = true;
@@ -349,7 +343,7 @@ static void a_client_that_was_full_for_a_moment(void **state)
 {
         (void)state;
         f.begun = false;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick_for(3000);
         f.full = true;
         hear("{\"ping\":1}");
@@ -361,7 +355,7 @@ static void a_client_that_was_full_for_a_moment(void **state)
 static void a_client_that_is_gone(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         f.gone = true;
         tick_for(20000);
         assert_int_equal(f.abandoned, 0);
@@ -371,7 +365,7 @@ static void a_client_that_is_gone(void **state)
 static void the_stream_is_away(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         happen(41, "a");
         tick();
@@ -381,14 +375,14 @@ static void the_stream_is_away(void **state)
         check_said("");
         f.silent = 2000;
         tick_for(5000);
-        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"broker\",\"feed\":\"feed1\"}}\n");
+        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"broker\"}}\n");
         f.silent = 0;
         happen(42, "b");
         tick();
         check_said(FRAME("42", "\"b42\"")); /* nothing was missing */
         f.silent = 3000;
         tick();
-        check_said("{\"gap\":{\"from\":42,\"to\":null,\"why\":\"broker\",\"feed\":\"feed1\"}}\n");
+        check_said("{\"gap\":{\"from\":42,\"to\":null,\"why\":\"broker\"}}\n");
 }
 
 static void the_stream_is_away_from_the_start(void **state)
@@ -396,19 +390,19 @@ static void the_stream_is_away_from_the_start(void **state)
         (void)state;
         f.begun = false;
         f.why = LIVE_GAP_OLD_OFFSET;
-        come("", "feed1", 7);
+        come("", MARK, 7);
         f.silent = 100;
         tick_for(1900);
         check_said("");
         f.silent = 2000;
         tick_for(3000);
-        check_said(HELLO("null", "false") "{\"gap\":{\"from\":null,\"to\":null,\"why\":\"broker\","
-                                          "\"feed\":\"feed1\"}}\n");
+        check_said(HELLO("null",
+                         "false") "{\"gap\":{\"from\":null,\"to\":null,\"why\":\"broker\"}}\n");
         f.begun = true;
         f.silent = 0;
         live_client_begun(f.client, NULL);
         tick();
-        check_said("{\"gap\":{\"from\":7,\"to\":40,\"why\":\"old_offset\",\"feed\":\"feed1\"}}\n");
+        check_said("{\"gap\":{\"from\":7,\"to\":40,\"why\":\"old_offset\"}}\n");
         happen(41, "a");
         tick();
         check_said(FRAME("41", "\"a41\""));
@@ -417,7 +411,7 @@ static void the_stream_is_away_from_the_start(void **state)
 static void the_stream_is_rewound(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         happen(41, "a");
         tick();
@@ -425,7 +419,7 @@ static void the_stream_is_rewound(void **state)
         happen(42, "b"); /* not told any more */
         live_client_gap(f.client, LIVE_GAP_REWOUND, f.ring);
         tick_for(2000);
-        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"rewound\",\"feed\":\"feed1\"}}\n");
+        check_said("{\"gap\":{\"from\":41,\"to\":null,\"why\":\"rewound\"}}\n");
         live_ring_begin(f.ring, 3);
         live_client_begun(f.client, NULL);
         happen(4, "c");
@@ -435,13 +429,13 @@ static void the_stream_is_rewound(void **state)
         live_ring_begin(f.ring, 50);
         live_client_begun(f.client, NULL);
         tick();
-        check_said("{\"gap\":{\"from\":4,\"to\":50,\"why\":\"behind\",\"feed\":\"feed1\"}}\n");
+        check_said("{\"gap\":{\"from\":4,\"to\":50,\"why\":\"behind\"}}\n");
 }
 
 static void filters_and_tenants(void **state)
 {
         (void)state;
-        come("acme", NULL, 0);
+        come("acme", 0, 0);
         tick();
         buffer_clear(&f.said);
         hear("{\"filter\":{\"tenant\":\"other\"}}");
@@ -460,7 +454,7 @@ static void filters_and_tenants(void **state)
 static void counts(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         assert_null(live_client_counts(f.client));
         tick();
         hear("{\"filter\":{\"mode\":\"counts\"}}");
@@ -483,7 +477,7 @@ static void counts(void **state)
 static void its_key(void **state)
 {
         (void)state;
-        come("", NULL, 0);
+        come("", 0, 0);
         tick();
         buffer_clear(&f.said);
         live_client_hold(f.client, true);

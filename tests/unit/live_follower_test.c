@@ -9,6 +9,7 @@
 
 #include "common/base/alarm.h"
 #include "common/base/uuid.h"
+#include "common/model/event.h"
 #include "tests/unit/unit.h"
 
 static struct {
@@ -94,6 +95,7 @@ int __wrap_link_publish(struct link *l, const struct message *m, const struct pu
         (void)e;
         assert_int_equal(m->body.length, 0);
         assert_true(bytes_equal_text(m->exchange, "events"));
+        assert_true(bytes_equal_text(m->content_type, EVENTS_CONTENT_TYPE)); /* no skipped event */
         assert_true(uuid_parse(m->message_id, f.marker));
         f.published++;
         return 0;
