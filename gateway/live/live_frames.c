@@ -10,11 +10,15 @@
 #include "common/base/memory.h"
 #include "common/base/own.h"
 
+/* Clients that want the same follow each other or are few. More frames would take memory, and time
+ * to look through: 500 clients that are behind could each want another one. */
+enum { KEPT = 64 };
+
 struct live_frames {
         size_t bytes_max, message_max;
         msec wall;
-        struct live_frame *frames;
-        size_t count, size;
+        struct live_frame frames[KEPT];
+        size_t count; /* that were made; the last are kept */
         struct buffer events;
 };
 
@@ -29,7 +33,7 @@ struct live_frames *live_frames_create(size_t bytes_max, size_t message_max)
 
 void live_frames_clear(struct live_frames *f, msec wall)
 {
-        for (size_t i = 0; i < f->count; i++)
+        for (size_t i = 0; i < KEPT; i++)
                 buffer_fini(&f->frames[i].text);
         f->count = 0;
         f->wall = wall;
@@ -43,7 +47,6 @@ void live_frames_destroy(struct live_frames **frames)
                 return;
         live_frames_clear(f, 0);
         buffer_fini(&f->events);
-        free(f->frames);
         free(f);
 }
 
@@ -131,14 +134,11 @@ static void make(struct live_frames *f, const struct live_ring *ring, struct liv
 const struct live_frame *live_frames_get(struct live_frames *f, const struct live_ring *ring,
                                          const struct live_wanted *wanted)
 {
-        for (size_t i = 0; i < f->count; i++)
+        for (size_t i = 0; i < f->count && i < KEPT; i++)
                 if (is_wanted(&f->frames[i].wanted, wanted))
                         return &f->frames[i];
-        if (f->count == f->size) {
-                f->size = f->size == 0 ? 16 : 2 * f->size;
-                f->frames = xrealloc(f->frames, f->size * sizeof(*f->frames));
-        }
-        struct live_frame *frame = &f->frames[f->count++];
+        struct live_frame *frame = &f->frames[f->count++ % KEPT];
+        buffer_fini(&frame->text);
         *frame = (struct live_frame){.wanted = *wanted};
         make(f, ring, frame);
         return frame;
