@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #include "common/base/log.h"
 #include "gateway/access.h"
@@ -26,12 +27,28 @@ static enum live_stay stays(void *owner, const struct live_viewer *v)
         return access == ACCESS_GRANTED ? LIVE_STAYS : LIVE_ENDS;
 }
 
+/* Without open files the gateway accepts nobody, and cannot connect to the broker again. */
+static void check_open_files(const struct gateway_settings *s)
+{
+        enum { OWN = 64, OF_A_THREAD = 2 }; /* the client's connection, one to a service */
+        struct rlimit limit = {0};
+        int64_t needed = OWN + OF_A_THREAD * s->threads + s->live_max;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)needed > limit.rlim_cur)
+                LOG_WARN("live_max and threads need more open files than this process may have",
+                         log_int("live_max", s->live_max), log_int("threads", s->threads),
+                         log_int("needed", needed), log_int("limit", (int64_t)limit.rlim_cur),
+                         log_text("next", "raise the hard limit (LimitNOFILE in the unit, ulimit "
+                                          "-Hn in a shell) or lower live_max"));
+}
+
 int live_begin(struct gateway *g, struct err *e)
 {
         const struct gateway_settings *s = g->settings;
 
         if (s->live_max == 0)
                 return 0;
+        check_open_files(s);
         snprintf(g->live_name, sizeof(g->live_name), "%s live", g->name);
         struct live_config c = {.max = (unsigned)s->live_max,
                                 .link = amqp_link_config(&s->amqp, g->live_name),

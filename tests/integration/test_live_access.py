@@ -144,6 +144,15 @@ def test_without_a_feed(node, services, control, tmp_path_factory):
     assert program.stop() == 0
 
 
+def test_too_few_open_files_are_told_at_the_start(node, services, live, tmp_path_factory):
+    program = Gateway(node, tmp_path_factory.mktemp("files"), *services, prefix=["prlimit", "--nofile=2000:2000"],
+                      live_max=2000)
+    told = {line["limit"]: line["needed"] for line in program.lines() if "more open files" in line["msg"]}
+    assert told == {2000: 2000 + 2 * 128 + 64}
+    assert "more open files" not in live.text()
+    assert program.wait_ready().stop() == 0
+
+
 def test_only_ones_own_tenant(live, stream, key, admin):
     with opened(live, key) as own, opened(live, admin) as everything, opened(live, admin, tenant="other") as other:
         theirs, ours = uuid7(), uuid7()
