@@ -23,7 +23,7 @@ enum {
         READ_SIZE = 16 * 1024,
         MESSAGE_MAX = 64 * 1024, /* of a client */
         OUT_KEPT = 64 * 1024,    /* more memory is given back once nothing waits for the client */
-        PONGS_MAX = 4 * 1024,    /* bytes; all pings that come in one read are answered */
+        PONGS_MAX = 4 * 1024,    /* bytes up to the last pong; over it none is added */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
 #define SLOW_CLOSE_WAIT ((msec)5 * MSEC_SECOND)
