@@ -43,6 +43,7 @@ void live_client_destroy(struct live_client **c);
 void live_client_open(struct live_client *c, uint64_t socket, msec now);
 
 const struct live_viewer *live_client_viewer(const struct live_client *c);
+bool live_client_wants_events(const struct live_client *c);
 /* The filter, while it wants counts; NULL: it wants events, or is not greeted yet. */
 const struct live_filter *live_client_counts(const struct live_client *c);
 

@@ -100,12 +100,20 @@ static void tell_counts(struct live_hub *h, msec now)
         }
 }
 
+static bool wants_events(const struct live_hub *h)
+{
+        for (size_t i = 0; i < h->count; i++)
+                if (live_client_wants_events(h->clients[i]))
+                        return true;
+        return false;
+}
+
 static void on_tick(void *owner)
 {
         struct live_hub *h = owner;
         msec now = clock_mono();
 
-        live_feed_tick(h->feed, h->count > 0, now);
+        live_feed_tick(h->feed, wants_events(h), now);
         check(h, now);
         live_frames_clear(h->frames, clock_wall());
         for (size_t i = 0; i < h->count; i++)
@@ -157,7 +165,7 @@ void live_hub_add(struct live_hub *h, struct live_client *c, uint64_t socket)
         live_client_open(c, socket, now);
         if (!alarm_is_set(h->tick))
                 alarm_set_every(h->tick, TICK);
-        live_feed_tick(h->feed, true, now);
+        live_feed_tick(h->feed, wants_events(h), now);
 }
 
 void live_hub_hear(struct live_hub *h, struct live_client *c, struct bytes text)
