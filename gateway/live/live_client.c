@@ -258,6 +258,11 @@ void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_
         metric_increment(c->meters->dropped, 1);
 }
 
+uint64_t live_client_next(const struct live_client *c)
+{
+        return c->greeted ? c->next : UINT64_MAX;
+}
+
 /* Once in each time that the stream cannot be read. */
 static void look_for_silence(struct live_client *c, const struct live_feed *feed, msec now)
 {

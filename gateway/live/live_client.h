@@ -52,6 +52,9 @@ void live_client_gap(struct live_client *c, enum live_gap why, const struct live
 void live_client_begun(struct live_client *c, const struct live_feed *feed);
 void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_entry *e);
 
+/* The event that it is told next; UINT64_MAX: it is not greeted yet. */
+uint64_t live_client_next(const struct live_client *c);
+
 /* A message of the client's. */
 void live_client_hear(struct live_client *c, struct bytes text, const struct live_ring *ring,
                       msec now);

@@ -24,6 +24,7 @@ struct live_hub {
         struct alarm *tick;
         struct live_client **clients;
         size_t count, size;
+        uint64_t slowest; /* none of them was to be told an event before it */
         msec checked_at;
         uint64_t counts_version; /* that was told */
 };
@@ -48,7 +49,7 @@ static void on_dropped(void *owner, uint64_t seq, const struct live_entry *e)
 {
         struct live_hub *h = owner;
 
-        for (size_t i = 0; i < h->count; i++)
+        for (size_t i = 0; seq >= h->slowest && i < h->count; i++)
                 live_client_dropped(h->clients[i], seq, e);
 }
 
@@ -116,8 +117,12 @@ static void on_tick(void *owner)
         live_feed_tick(h->feed, wants_events(h), now);
         check(h, now);
         live_frames_clear(h->frames, clock_wall());
-        for (size_t i = 0; i < h->count; i++)
+        h->slowest = UINT64_MAX;
+        for (size_t i = 0; i < h->count; i++) {
                 live_client_tick(h->clients[i], h->feed, h->frames, now);
+                uint64_t next = live_client_next(h->clients[i]);
+                h->slowest = next < h->slowest ? next : h->slowest;
+        }
         live_frames_clear(h->frames, 0);
         tell_counts(h, now);
         if (h->count == 0 && !live_feed_is_running(h->feed))
