@@ -253,7 +253,7 @@ void live_client_begun(struct live_client *c, const struct live_feed *feed)
 
 void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_entry *e)
 {
-        if (!c->greeted || c->next > seq)
+        if (!c->greeted || c->closing || c->next > seq)
                 return;
         c->next = seq + 1;
         if (c->filter->counts || !live_filter_matches(c->filter, &e->tags))
@@ -264,7 +264,7 @@ void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_
 
 uint64_t live_client_next(const struct live_client *c)
 {
-        return c->greeted ? c->next : UINT64_MAX;
+        return c->greeted && !c->closing ? c->next : UINT64_MAX;
 }
 
 /* Once in each time that the stream cannot be read. */

@@ -51,7 +51,7 @@ void live_client_gap(struct live_client *c, enum live_gap why, const struct live
 void live_client_begun(struct live_client *c, const struct live_feed *feed);
 void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_entry *e);
 
-/* The event that it is told next; UINT64_MAX: it is not greeted yet. */
+/* The event that it is told next; UINT64_MAX: none, yet or any more. */
 uint64_t live_client_next(const struct live_client *c);
 
 /* A message of the client's. */
