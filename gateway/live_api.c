@@ -116,20 +116,23 @@ static bool read_mode(struct http_request *r, struct live_filter *f)
         return false;
 }
 
-/* *out: unchanged when it is not there. False: answered with 400. */
+/* Up to 2^53. *out: unchanged when it is not there. False: answered with 400. */
 static bool read_number(struct http_request *r, const char *name, int64_t *out)
 {
         enum { DIGITS_MAX = 16 };
         const char *text = http_query(r, name);
+        int64_t number = -1;
 
         if (text == NULL)
                 return true;
         size_t length = strspn(text, "0123456789");
-        if (length == 0 || length > DIGITS_MAX || text[length] != '\0') {
+        if (length > 0 && length <= DIGITS_MAX && text[length] == '\0')
+                number = strtoll(text, NULL, 10);
+        if (number < 0 || number > (int64_t)1 << 53) {
                 http_problem(r, 400, "the query parameter \"%s\" must be a number", name);
                 return false;
         }
-        *out = strtoll(text, NULL, 10);
+        *out = number;
         return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * live_client.c: what a client is told, in this order: hello, a gap, its filter, events left out,
+ * live_client.c: what a client is told, in this order: hello, its filter, a gap, events left out,
  * events. What does not fit is tried again.
  */
 #include "gateway/live/live_client.h"
@@ -75,6 +75,11 @@ void live_client_open(struct live_client *c, uint64_t socket, msec now)
 const struct live_viewer *live_client_viewer(const struct live_client *c)
 {
         return &c->asked.viewer;
+}
+
+bool live_client_wants_events(const struct live_client *c)
+{
+        return !c->filter->counts;
 }
 
 const struct live_filter *live_client_counts(const struct live_client *c)
@@ -207,6 +212,15 @@ static bool is_reached(const struct live_client *c, const struct live_feed *feed
         return !c->asked.resumes || c->asked.offset <= live_ring_head(live_feed_ring(feed));
 }
 
+/* For counts the stream need not be read. */
+static bool greet_counting(struct live_client *c, const struct live_feed *feed, msec now)
+{
+        c->asked.resumes = false;
+        if (live_feed_has_begun(feed))
+                (void)join(c, feed);
+        return say_hello(c, feed, false, now);
+}
+
 /* False: it is not greeted. */
 static bool greet(struct live_client *c, const struct live_feed *feed, msec now)
 {
@@ -214,6 +228,8 @@ static bool greet(struct live_client *c, const struct live_feed *feed, msec now)
 
         if (c->greeted)
                 return true;
+        if (c->filter->counts)
+                return greet_counting(c, feed, now);
         if (waits && (!live_feed_has_begun(feed) || !is_reached(c, feed)))
                 return false;
         if (!live_feed_has_begun(feed))
@@ -247,13 +263,18 @@ void live_client_begun(struct live_client *c, const struct live_feed *feed)
 
 void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_entry *e)
 {
-        if (!c->greeted || c->next > seq)
+        if (!c->greeted || c->closing || c->next > seq)
                 return;
         c->next = seq + 1;
         if (c->filter->counts || !live_filter_matches(c->filter, &e->tags))
                 return;
         c->dropped++;
         metric_increment(c->meters->dropped, 1);
+}
+
+uint64_t live_client_next(const struct live_client *c)
+{
+        return c->greeted && !c->closing ? c->next : UINT64_MAX;
 }
 
 /* Once in each time that the stream cannot be read. */
@@ -339,17 +360,26 @@ static void say_events(struct live_client *c, const struct live_ring *ring,
         }
 }
 
+/* While it wants counts, events are passed over, and so is what is missing of them. */
+static void leave_events(struct live_client *c, const struct live_ring *ring)
+{
+        c->next = live_ring_end(ring);
+        c->told = live_ring_head(ring);
+        c->gap.due = false;
+        c->dropped = 0;
+}
+
 static void tell(struct live_client *c, const struct live_feed *feed, struct live_frames *frames,
                  msec now)
 {
-        if (!greet(c, feed, now))
+        if (!greet(c, feed, now) || !say_filter(c))
                 return;
+        if (c->filter->counts) {
+                leave_events(c, live_feed_ring(feed));
+                return;
+        }
         look_for_silence(c, feed, now);
-        if (!say_gap(c) || !say_filter(c) || !say_dropped(c, now) || !live_feed_has_begun(feed))
-                return;
-        if (c->filter->counts)
-                c->next = live_ring_end(live_feed_ring(feed));
-        else
+        if (say_gap(c) && say_dropped(c, now) && live_feed_has_begun(feed))
                 say_events(c, live_feed_ring(feed), frames, now);
 }
 
@@ -408,10 +438,8 @@ static bool limit_tenant(const struct live_client *c, struct live_filter *f)
 
 static void set_filter(struct live_client *c, struct live_filter *f, const struct live_ring *ring)
 {
-        if (c->filter->counts && !f->counts) {
-                c->next = live_ring_end(ring);
-                c->told = live_ring_head(ring);
-        }
+        if (c->filter->counts && !f->counts)
+                leave_events(c, ring);
         live_filter_fini(c->filter);
         *c->filter = *f;
         *f = (struct live_filter){.tenant = "*"};

@@ -42,6 +42,7 @@ void live_client_destroy(struct live_client **c);
 void live_client_open(struct live_client *c, uint64_t socket, msec now);
 
 const struct live_viewer *live_client_viewer(const struct live_client *c);
+bool live_client_wants_events(const struct live_client *c);
 /* The filter, while it wants counts; NULL: it wants events, or is not greeted yet. */
 const struct live_filter *live_client_counts(const struct live_client *c);
 
@@ -49,6 +50,9 @@ const struct live_filter *live_client_counts(const struct live_client *c);
 void live_client_gap(struct live_client *c, enum live_gap why, const struct live_ring *ring);
 void live_client_begun(struct live_client *c, const struct live_feed *feed);
 void live_client_dropped(struct live_client *c, uint64_t seq, const struct live_entry *e);
+
+/* The event that it is told next; UINT64_MAX: none, yet or any more. */
+uint64_t live_client_next(const struct live_client *c);
 
 /* A message of the client's. */
 void live_client_hear(struct live_client *c, struct bytes text, const struct live_ring *ring);

@@ -177,13 +177,13 @@ static void start(struct live_feed *f, msec now)
         LOG_ERROR("the live feed cannot begin", log_err(&why));
 }
 
-void live_feed_tick(struct live_feed *f, bool clients, msec now)
+void live_feed_tick(struct live_feed *f, bool wanted, msec now)
 {
-        if (clients)
+        if (wanted)
                 f->wanted_at = now;
         else
                 f->failed_at = 0;
-        if (clients && f->follower == NULL)
+        if (wanted && f->follower == NULL)
                 start(f, now);
         if (f->follower == NULL)
                 return;

@@ -38,8 +38,8 @@ struct live_feed *live_feed_create(const struct link_config *link,
 /* Run the loop afterwards. */
 void live_feed_destroy(struct live_feed **f);
 
-/* Call it every 100 ms. clients: whether there are any. */
-void live_feed_tick(struct live_feed *f, bool clients, msec now);
+/* Call it every 100 ms. wanted: somebody wants events. */
+void live_feed_tick(struct live_feed *f, bool wanted, msec now);
 /* The stream is followed, or to be. */
 bool live_feed_is_running(const struct live_feed *f);
 /* An offset of the stream can be told, which may be away since. */

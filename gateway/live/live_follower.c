@@ -15,9 +15,11 @@
 enum {
         PREFETCH = 1000,
         READ_BYTES = 16 * 1024 * 1024,
-        TICK = 100,          /* ms */
-        MARKER_AGAIN = 1000, /* ms */
-        SILENCE_MAX = 3000,  /* ms: without the message that was read last: it is not there */
+        TICK = 100,          /* ms, as what follows */
+        MARKER_AGAIN = 1000, /* at least between two markers */
+        SILENCE_MAX = 3000,  /* without the message that was read last: it is not there */
+        QUIET_MAX = 5000,    /* without any message: a marker shows that the connection lives */
+        STALL_MAX = 8000,    /* so long without one: it does not */
 };
 
 enum state {
@@ -41,9 +43,10 @@ struct live_follower {
         char marker[UUID_SIZE];
         msec marked_at;   /* it was published; 0: it is to be */
         msec attached_at; /* VERIFYING: since then */
+        msec read_at;     /* a message was read last */
 };
 
-/* Any message would do; its own comes at once. */
+/* Any message tells what it is to tell; its own comes at once. */
 static void publish_marker(struct live_follower *f, msec now)
 {
         struct err e = {0};
@@ -80,7 +83,7 @@ static enum source_start choose_start(void *owner, int64_t *offset)
 {
         struct live_follower *f = owner;
 
-        f->attached_at = clock_mono();
+        f->attached_at = f->read_at = clock_mono();
         f->marked_at = 0;
         if (!f->known) {
                 f->state = FINDING;
@@ -155,6 +158,7 @@ static void on_delivery(void *owner, struct delivery *d)
 {
         struct live_follower *f = owner;
 
+        f->read_at = clock_mono();
         if (f->state == FINDING || f->state == READING || (f->state == VERIFYING && verify(f, d)))
                 read_message(f, d);
         link_settle(&d, SETTLE_ACK);
@@ -180,7 +184,8 @@ static void on_tick(void *owner)
                 f->state = AWAY;
                 subscribe(f);
         }
-        if (f->state == FINDING || f->state == VERIFYING)
+        bool quiet = f->state == READING && now - f->read_at >= QUIET_MAX;
+        if (f->state == FINDING || f->state == VERIFYING || quiet)
                 publish_marker(f, now);
 }
 
@@ -248,5 +253,5 @@ void live_follower_destroy(struct live_follower **follower)
 
 bool live_follower_is_reading(const struct live_follower *f)
 {
-        return f->state == READING;
+        return f->state == READING && clock_mono() - f->read_at < STALL_MAX;
 }

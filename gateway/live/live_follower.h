@@ -5,7 +5,9 @@
  *
  * It knows its place from a message of its own (type `probe`, as those of links) that it publishes
  * once it is subscribed. After a reconnect it must be given the message again that it read last:
- * another one, or none, means that the stream is a different one or lost its end.
+ * another one, or none, means that the stream is a different one or lost its end. While nothing
+ * comes it publishes such a message every 5 s: a connection that is dead and does not know it yet
+ * shows by what does not come.
  *
  * Loop's thread only.
  */

@@ -25,6 +25,7 @@ struct live_hub {
         struct alarm *tick;
         struct live_client **clients;
         size_t count, size;
+        uint64_t slowest; /* none of them was to be told an event before it */
         msec checked_at;
         uint64_t counts_version; /* that was told */
 };
@@ -49,7 +50,7 @@ static void on_dropped(void *owner, uint64_t seq, const struct live_entry *e)
 {
         struct live_hub *h = owner;
 
-        for (size_t i = 0; i < h->count; i++)
+        for (size_t i = 0; seq >= h->slowest && i < h->count; i++)
                 live_client_dropped(h->clients[i], seq, e);
 }
 
@@ -101,16 +102,28 @@ static void tell_counts(struct live_hub *h, msec now)
         }
 }
 
+static bool wants_events(const struct live_hub *h)
+{
+        for (size_t i = 0; i < h->count; i++)
+                if (live_client_wants_events(h->clients[i]))
+                        return true;
+        return false;
+}
+
 static void on_tick(void *owner)
 {
         struct live_hub *h = owner;
         msec now = clock_mono();
 
-        live_feed_tick(h->feed, h->count > 0, now);
+        live_feed_tick(h->feed, wants_events(h), now);
         check(h, now);
         live_frames_clear(h->frames, clock_wall());
-        for (size_t i = 0; i < h->count; i++)
+        h->slowest = UINT64_MAX;
+        for (size_t i = 0; i < h->count; i++) {
                 live_client_tick(h->clients[i], h->feed, h->frames, now);
+                uint64_t next = live_client_next(h->clients[i]);
+                h->slowest = next < h->slowest ? next : h->slowest;
+        }
         live_frames_clear(h->frames, 0);
         tell_counts(h, now);
         if (h->count == 0 && !live_feed_is_running(h->feed))
@@ -158,7 +171,7 @@ void live_hub_add(struct live_hub *h, struct live_client *c, uint64_t socket)
         live_client_open(c, socket, now);
         if (!alarm_is_set(h->tick))
                 alarm_set_every(h->tick, TICK);
-        live_feed_tick(h->feed, true, now);
+        live_feed_tick(h->feed, wants_events(h), now);
 }
 
 void live_hub_hear(struct live_hub *h, struct live_client *c, struct bytes text)

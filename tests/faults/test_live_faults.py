@@ -57,6 +57,24 @@ def test_a_lost_connection_loses_no_event(fresh_warren):
         assert len(told) == len(set(told))
 
 
+def test_a_connection_that_is_dead_and_does_not_know_it(fresh_warren, forwarder):
+    """Its heartbeats notice it after 20 s."""
+    warren = fresh_warren
+    warren.gateway.stop()
+    warren.gateway.settings["amqp_urls"] = forwarder.url(warren.vhost)
+    warren.gateway.start()
+    with Feed(warren.url, warren.tenant("acme").key) as feed:
+        until_one_works(warren, feed)
+        forwarder.mute.add("live")
+        ids = run_some(warren)
+        at = time.monotonic()
+        assert feed.gap()["why"] == GAP and time.monotonic() - at < 15
+        forwarder.renew("live")
+        last = until_one_works(warren, feed)
+        assert set(ids) | {last} <= completed(feed)
+        assert set(gaps(feed)) == {GAP}
+
+
 def test_a_broker_that_is_killed(faulty_warren):
     warren = faulty_warren
     with Feed(warren.url, warren.tenant("acme").key) as feed, \

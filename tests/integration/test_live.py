@@ -158,7 +158,8 @@ def test_a_message_that_is_not_understood(feed, message, detail):
 
 @pytest.mark.parametrize("query", [
     {"kinds": "job_x"}, {"types": "A"}, {"status": "gone"}, {"job": "7"}, {"mode": "all"}, {"offset": "-1"},
-    {"offset": "x"}, {"offset": "9" * 16}, {"mask": "a"}, {"kind": "job_started"}, {"tenant": "*x"},
+    {"offset": "x"}, {"offset": "9" * 16}, {"offset": "1", "mark": "x"}, {"mark": "9" * 16}, {"mask": "a"},
+    {"kind": "job_started"}, {"tenant": "*x"},
     {"types": ",".join(f"t{i}" for i in range(101))}])
 def test_a_query_that_is_refused(warren, query):
     assert refused(warren.url, warren.tenant("acme").key, **query) == 400

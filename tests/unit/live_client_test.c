@@ -474,6 +474,35 @@ static void counts(void **state)
         check_said(FRAME("42", "\"b42\""));
 }
 
+/* Nor is anything said of a stream that is away, before events are wanted. */
+static void counts_need_no_stream(void **state)
+{
+        (void)state;
+        f.begun = false;
+        f.silent = 60000;
+        struct live_asked asked = {.filter = {.tenant = "*", .counts = true}};
+        f.client = live_client_create(&asked, NULL, &f.meters);
+        live_client_open(f.client, SOCKET, f.now);
+        assert_false(live_client_wants_events(f.client));
+        live_ring_begin(f.ring, -1);
+        tick();
+        check_said("{\"hello\":{\"offset\":null,\"mark\":null,\"tenant\":\"*\","
+                   "\"mode\":\"counts\",\"resumed\":false}}\n");
+        tick_for(5000);
+        check_said("");
+        f.silent = 100;
+        hear("{\"filter\":{}}");
+        assert_true(live_client_wants_events(f.client));
+        tick();
+        buffer_clear(&f.said);
+        f.begun = true;
+        live_ring_begin(f.ring, 40);
+        live_client_begun(f.client, NULL);
+        happen(41, "a");
+        tick();
+        check_said(FRAME("41", "\"a41\""));
+}
+
 static void its_key(void **state)
 {
         (void)state;
@@ -512,6 +541,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(the_stream_is_rewound, begin, end),
                 cmocka_unit_test_setup_teardown(filters_and_tenants, begin, end),
                 cmocka_unit_test_setup_teardown(counts, begin, end),
+                cmocka_unit_test_setup_teardown(counts_need_no_stream, begin, end),
                 cmocka_unit_test_setup_teardown(its_key, begin, end),
         };
 

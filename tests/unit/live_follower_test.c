@@ -250,7 +250,7 @@ static void it_finds_its_place(void **state)
         deliver(42, "", f.marker);
         assert_int_equal(f.begun, 41);
         assert_int_equal(f.last, 42);
-        advance(5000);
+        advance(4900);
         assert_int_equal(f.published, 3);
         deliver(44, "a", NULL); /* the broker uses one itself at the start of a segment */
         assert_int_equal(f.last, 44);
@@ -304,6 +304,27 @@ static void check_rewound(void)
         deliver(5, "", f.marker);
         assert_int_equal(f.begun, 4);
         assert_true(live_follower_is_reading(f.follower));
+}
+
+/* A connection that died is noticed before the link notices it. */
+static void a_quiet_stream(void **state)
+{
+        (void)state;
+        read_two();
+        advance(5000);
+        assert_int_equal(f.published, 1);
+        advance(300);
+        deliver(44, "", f.marker);
+        advance(4900);
+        assert_int_equal(f.published, 1);
+        advance(3000);
+        assert_int_equal(f.published, 4);
+        assert_true(live_follower_is_reading(f.follower));
+        advance(100);
+        assert_false(live_follower_is_reading(f.follower));
+        deliver(45, "a", NULL);
+        assert_true(live_follower_is_reading(f.follower));
+        assert_int_equal(f.lost, 0);
 }
 
 static void another_message_at_its_place(void **state)
@@ -397,6 +418,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(it_finds_its_place, begin, end),
                 cmocka_unit_test_setup_teardown(any_other_message_tells_the_place_too, begin, end),
                 cmocka_unit_test_setup_teardown(it_goes_on_after_a_reconnect, begin, end),
+                cmocka_unit_test_setup_teardown(a_quiet_stream, begin, end),
                 cmocka_unit_test_setup_teardown(another_message_at_its_place, begin, end),
                 cmocka_unit_test_setup_teardown(silence_at_its_place, begin, end),
                 cmocka_unit_test_setup_teardown(new_messages_before_its_place, begin, end),
