@@ -179,9 +179,10 @@ void live_get(void *owner, struct http_request *r)
         struct gateway *g = owner;
         struct live_asked asked = {.filter.tenant = "*"};
 
-        if (g->live == NULL)
+        if (g->live == NULL) {
+                http_add_header(r, "Retry-After", "60");
                 http_problem(r, 503, "this gateway has no live feed: its setting live_max is 0");
-        else if (read_query(r, &asked) && allow_origin(g, r)) {
+        } else if (read_query(r, &asked) && allow_origin(g, r)) {
                 note_viewer(g, r, &asked.viewer);
                 live_upgrade(g->live, r, &asked, http_header(r, "Origin"));
         }

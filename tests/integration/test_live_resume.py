@@ -141,13 +141,13 @@ def test_a_resume_after_each_frame_of_a_burst(live, stream, key):
     """Of which one message is too large for a frame with others."""
     with Feed(live.url, key) as feed:
         published = []
-        for count in [BURST] * 5 + [4 * BURST] + [BURST] * 5:
+        for count in [BURST] * 8 + [4 * BURST] + [BURST] * 8:
             ids = [uuid7() for _ in range(count)]
             burst(stream, ids)
             published += ids
         feed.event(id=published[-1])
         frames = [message for message in feed.seen if message.get("events")]
-        assert len(frames) >= 4 and max(len(frame["events"]) for frame in frames) >= 4 * BURST
+        assert len(frames) >= 5 and max(len(frame["events"]) for frame in frames) >= 4 * BURST
         told = 0
         for frame in frames:
             told += len(frame["events"])
