@@ -60,7 +60,7 @@ bool websockets_has_room(struct websockets *all, uint64_t socket, size_t length)
 /* Any thread. Sends what was buffered, then a close code (1000: normal; 4000 to 4999: the
  * program's own); `closed` follows within 2 s. */
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code);
-/* The same, but drops what was buffered, except for a message of which a part was sent: for a client
- * that is too slow, so that the code reaches it, or that may not have the rest. `closed` follows
- * within 6 s. */
+/* The same, but drops what was buffered, except for a message of which a part was sent. So the code
+ * reaches a client that is too slow, and one that may not have the rest gets no more. `closed`
+ * follows within 6 s. */
 void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code);
