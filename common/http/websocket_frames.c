@@ -185,6 +185,15 @@ void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payl
         buffer_add(out, payload.data, length);
 }
 
+size_t frame_length(const char *frame)
+{
+        const unsigned char *at = (const unsigned char *)frame;
+        size_t extra = at[1] == 127 ? 8 : at[1] == 126 ? 2 : 0;
+
+        return HEAD_LEAST + extra +
+               (size_t)(extra == 0 ? at[1] : big_endian(at + HEAD_LEAST, extra));
+}
+
 void frame_write_close(struct buffer *out, unsigned code)
 {
         const char bytes[2] = {(char)(code >> 8), (char)(code & 0xff)};

@@ -34,6 +34,7 @@ enum close_code {
         CLOSE_UNSUPPORTED = 1003, /* a binary message */
         CLOSE_NONE = 1005,        /* a close frame without a code; never sent */
         CLOSE_NOT_UTF8 = 1007,
+        CLOSE_POLICY = 1008, /* it answers no ping, or takes nothing */
         CLOSE_TOO_BIG = 1009,
 };
 
@@ -64,4 +65,6 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
 
 /* Appends a whole frame. */
 void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
+/* Of a frame that was written by these. */
+size_t frame_length(const char *frame);
 void frame_write_close(struct buffer *out, unsigned code);

@@ -127,6 +127,7 @@ static void test_writing(void **state)
                 frame_write(&out, FRAME_TEXT, bytes_of(text, writes[i].length));
                 assert_int_equal(out.length, writes[i].want_length + writes[i].length);
                 assert_memory_equal(out.data, writes[i].want, writes[i].want_length);
+                assert_int_equal(frame_length(out.data), out.length);
         }
         AUTO_BUFFER out = {0};
         frame_write_close(&out, CLOSE_GOING_AWAY);
