@@ -110,13 +110,15 @@ enum exit_code cli_fail_err(const struct cli *c, const struct err *e)
         return cli_fail(c, code_of(e->code), "%s", e->text);
 }
 
+static volatile sig_atomic_t interrupted; /* the stop flag */
+
 enum exit_code cli_print(const struct cli *c, struct bytes text)
 {
         size_t written = fwrite(text.data, 1, text.length, stdout);
 
         if (written == text.length && fflush(stdout) == 0)
                 return EXIT_DONE;
-        if (errno == EPIPE)
+        if (errno == EPIPE || (errno == EINTR && interrupted != 0))
                 return EXIT_DONE;
         return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
 }
@@ -149,8 +151,6 @@ bool cli_has(const struct cli *c, const char *name)
 {
         return cli_option(c, name) != NULL;
 }
-
-static volatile sig_atomic_t interrupted; /* the stop flag */
 
 static void on_interrupt(int number)
 {

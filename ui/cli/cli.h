@@ -57,7 +57,7 @@ enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
 /* Says on standard error what a command that takes some time does; nothing with --json. */
 void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Writes to standard output and flushes it. EXIT_REFUSED when that fails. A closed pipe (`| head
- * -1`) is not a failure: the text is dropped. */
+ * -1`) is not a failure: the text is dropped. Nor is a signal that was caught while it waited. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);
 /* False after a print to a closed pipe: a command that only prints may end. */
 bool cli_has_reader(void);
@@ -77,7 +77,7 @@ const char *cli_word(const struct cli *c, int n);
 const char *cli_option(const struct cli *c, const char *name);
 bool cli_has(const struct cli *c, const char *name);
 
-command_fn command_submit, command_get, command_list, command_watch, command_stats;
+command_fn command_submit, command_get, command_list, command_watch, command_tail, command_stats;
 command_fn command_find_jobs, command_why, command_workers, command_queues, command_audit;
 command_fn command_cancel, command_run_now, command_retry, command_reschedule, command_priority;
 command_fn command_forget, command_operation, command_operations, command_pause, command_resume;

@@ -129,6 +129,16 @@ unsigned show_width(struct bytes shown)
         return width;
 }
 
+void show_cut(struct buffer *shown, unsigned room)
+{
+        unsigned width;
+
+        if (room == 0 || show_width(buffer_bytes(shown)) <= room)
+                return;
+        shown->length = fit(buffer_bytes(shown), room - 1, &width);
+        buffer_add_text(shown, ellipsis);
+}
+
 struct table *table_create(const char *const *titles)
 {
         struct table *t = xcalloc(1, sizeof(*t));

@@ -33,3 +33,5 @@ void show_block(struct buffer *out, struct bytes text);
 void show_coloured(struct buffer *out, const char *text, enum colour colour, bool colours);
 /* Columns that shown text takes on a terminal. */
 unsigned show_width(struct bytes shown);
+/* Cuts shown text to `room` columns, of which an ellipsis takes one. */
+void show_cut(struct buffer *shown, unsigned room);
