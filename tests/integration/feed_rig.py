@@ -149,10 +149,10 @@ class Feed:
 class Tail:
     """A running `warren tail`; its output is collected."""
 
-    def __init__(self, url, *words, stdout=subprocess.PIPE, **variables):
+    def __init__(self, url, *words, stdout=subprocess.PIPE, before=(), **variables):
         env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "WARREN_URL": url, "WARREN_API_KEY": "key-1",
                **variables}
-        self.process = subprocess.Popen([BIN / "warren", "tail", *words], env=env, text=True,
+        self.process = subprocess.Popen([*before, BIN / "warren", "tail", *words], env=env, text=True,
                                         stdin=subprocess.DEVNULL, stdout=stdout,
                                         stderr=subprocess.PIPE)
         self.lines, self.notes = [], []
