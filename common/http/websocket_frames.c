@@ -208,6 +208,15 @@ struct bytes frame_close_payload(unsigned code, char out[2])
         return bytes_of(out, code == CLOSE_NONE ? 0 : 2);
 }
 
+size_t frame_length(const char *frame)
+{
+        const unsigned char *at = (const unsigned char *)frame;
+        size_t extra = at[1] == 127 ? 8 : at[1] == 126 ? 2 : 0;
+
+        return HEAD_LEAST + extra +
+               (size_t)(extra == 0 ? at[1] : big_endian(at + HEAD_LEAST, extra));
+}
+
 void frame_write_close(struct buffer *out, unsigned code)
 {
         char bytes[2];

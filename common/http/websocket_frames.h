@@ -74,6 +74,8 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
 
 /* Appends a whole frame of a server. */
 void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
+/* Of a frame that was written by these. */
+size_t frame_length(const char *frame);
 void frame_write_close(struct buffer *out, unsigned code);
 /* Appends a whole frame of a client. The mask must be random, and new for each frame. */
 void frame_write_masked(struct buffer *out, enum frame_opcode opcode, struct bytes payload,

@@ -21,17 +21,18 @@ static bool is_key(const char *key)
 }
 
 /* Whether a page of this origin may connect: "https://warren.example:8443" needs the Host
- * "warren.example:8443". A client without an Origin is not a page. */
-static bool allow_origin(const char *origin, const char *host)
+ * "warren.example:8443", or to be the one that is `allowed`. A client without an Origin is not a
+ * page. */
+static bool allow_origin(const char *origin, const char *host, const char *allowed)
 {
-        const char *authority = origin != NULL ? strstr(origin, "://") : NULL;
-
-        return origin == NULL ||
-               (authority != NULL && host != NULL && strcasecmp(authority + 3, host) == 0);
+        if (origin == NULL || (allowed != NULL && strcmp(origin, allowed) == 0))
+                return true;
+        const char *authority = strstr(origin, "://");
+        return authority != NULL && host != NULL && strcasecmp(authority + 3, host) == 0;
 }
 
 /* False: the request was refused. */
-static bool accept_handshake(struct http_request *r)
+static bool accept_handshake(struct http_request *r, const char *origin)
 {
         const char *version = http_header(r, "Sec-WebSocket-Version");
 
@@ -48,7 +49,7 @@ static bool accept_handshake(struct http_request *r)
                 http_problem(r, 400, "the WebSocket handshake is malformed");
                 return false;
         }
-        if (!allow_origin(http_header(r, "Origin"), http_header(r, "Host"))) {
+        if (!allow_origin(http_header(r, "Origin"), http_header(r, "Host"), origin)) {
                 http_problem(r, 403, "pages of this origin may not connect");
                 return false;
         }
@@ -77,14 +78,15 @@ static struct known_socket *take_socket(struct http_request *r, struct buffer *a
         return socket;
 }
 
-bool websocket_upgrade(struct http_request *r, const struct websocket_events *on, void *user)
+bool websocket_upgrade(struct http_request *r, const struct websocket_events *on, void *user,
+                       const char *origin)
 {
         struct websockets *all = r->server->config.websockets;
         AUTO_BUFFER answer = {0};
         struct err e = {0};
 
         assert(all != NULL && r->status == 0);
-        if (!accept_handshake(r))
+        if (!accept_handshake(r, origin))
                 return false;
         if (!websockets_reserve(all)) {
                 http_add_header(r, "Retry-After", "5");

@@ -21,10 +21,10 @@
 enum {
         TICK_MS = 250,
         READ_SIZE = 16 * 1024,
-        MESSAGE_MAX = 64 * 1024,  /* of a client */
-        UNSENT_MAX = 1024 * 1024, /* for a client */
+        MESSAGE_MAX = 64 * 1024, /* of a client */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
+#define SLOW_CLOSE_WAIT ((msec)5 * MSEC_SECOND)
 
 struct websocket {
         uint64_t id;
@@ -38,6 +38,7 @@ struct websocket {
         bool opened, pinged, half_closed, dead;
         /* guarded by mutex */
         struct buffer out;
+        size_t front;  /* bytes of `out` up to the end of its first frame; 0: not known */
         msec taken_at; /* last time that `out` was empty or the client took some of it */
         msec end_at;   /* not 0: closing, and ended then at the latest; 0: open */
         UT_hash_handle hh;
@@ -67,9 +68,11 @@ static void wake(struct websockets *all)
         (void)!write(all->wake, &one, sizeof(one));
 }
 
-static bool has_room_locked(const struct websocket *w, size_t length)
+static bool has_room_locked(const struct websockets *all, const struct websocket *w, size_t length)
 {
-        return w->out.length <= UNSENT_MAX && length <= UNSENT_MAX - w->out.length;
+        size_t most = all->config.unsent_max;
+
+        return w->out.length <= most && length <= most - w->out.length;
 }
 
 static void begin_close_locked(struct websocket *w, unsigned code)
@@ -87,12 +90,12 @@ static void begin_close(struct websockets *all, struct websocket *w, unsigned co
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* Drops the frame over UNSENT_MAX: a client that pings without reading must not fill memory. */
+/* Drops the frame over unsent_max: a client that pings without reading must not fill memory. */
 static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
                          struct bytes payload)
 {
         pthread_mutex_lock(&all->mutex);
-        if (w->end_at == 0 && has_room_locked(w, payload.length))
+        if (w->end_at == 0 && has_room_locked(all, w, payload.length))
                 frame_write(&w->out, opcode, payload);
         pthread_mutex_unlock(&all->mutex);
 }
@@ -150,15 +153,32 @@ static void receive(struct websockets *all, struct websocket *w)
                 continue;
 }
 
+/* The length of the frame at the beginning of `out`, or of its rest. */
+static size_t front_of_locked(struct websocket *w)
+{
+        if (w->front == 0)
+                w->front = frame_length(w->out.data);
+        return w->front;
+}
+
+static void take_sent_locked(struct websocket *w, size_t sent)
+{
+        while (sent > 0) {
+                size_t part = front_of_locked(w) < sent ? w->front : sent;
+                buffer_drop(&w->out, part);
+                w->front -= part;
+                sent -= part;
+        }
+        w->taken_at = clock_mono();
+}
+
 static void send_unsent(struct websockets *all, struct websocket *w)
 {
         pthread_mutex_lock(&all->mutex);
         if (w->out.length > 0) {
                 ssize_t sent = send(w->fd, w->out.data, w->out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-                if (sent > 0) {
-                        buffer_drop(&w->out, (size_t)sent);
-                        w->taken_at = clock_mono();
-                }
+                if (sent > 0)
+                        take_sent_locked(w, (size_t)sent);
                 w->dead = w->dead || (sent < 0 && errno != EAGAIN && errno != EINTR);
         }
         if (w->end_at != 0 && w->out.length == 0 && !w->half_closed) {
@@ -260,6 +280,8 @@ struct websockets *websockets_create(const struct websockets_config *c, struct e
         all->config = *c;
         if (c->max == 0)
                 all->config.max = 100;
+        if (c->unsent_max == 0)
+                all->config.unsent_max = (size_t)1024 * 1024;
         if (c->silence_max == 0)
                 all->config.silence_max = (msec)20 * MSEC_SECOND;
         pthread_mutex_init(&all->mutex, NULL);
@@ -334,7 +356,12 @@ void websockets_add(struct websockets *all, struct known_socket *socket, struct 
         w->reader.message_max = MESSAGE_MAX;
         w->heard_at = w->taken_at = clock_mono();
         w->out = *answer;
+        w->front = answer->length;
         *answer = (struct buffer){0};
+        if (all->config.kernel_max > 0) {
+                int size = (int)all->config.kernel_max;
+                (void)setsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        }
         pthread_mutex_lock(&all->mutex);
         w->id = ++all->last_id;
         HASH_ADD(hh, all->sockets, id, sizeof(w->id), w);
@@ -359,7 +386,7 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         bool first = w != NULL && w->out.length == 0;
         if (w == NULL)
                 result = err_set(e, ERR_NOT_FOUND, "the WebSocket is closed");
-        else if (!has_room_locked(w, text.length))
+        else if (!has_room_locked(all, w, text.length))
                 result = err_set(e, ERR_FULL, "%zu bytes wait for this client already",
                                  w->out.length);
         else
@@ -376,6 +403,19 @@ void websockets_close(struct websockets *all, uint64_t socket, unsigned code)
         struct websocket *w = find_open_locked(all, socket);
         if (w != NULL)
                 begin_close_locked(w, code);
+        pthread_mutex_unlock(&all->mutex);
+        wake(all);
+}
+
+void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
+{
+        pthread_mutex_lock(&all->mutex);
+        struct websocket *w = find_open_locked(all, socket);
+        if (w != NULL) {
+                w->out.length = w->out.length > 0 ? front_of_locked(w) : 0;
+                begin_close_locked(w, code);
+                w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
+        }
         pthread_mutex_unlock(&all->mutex);
         wake(all);
 }
