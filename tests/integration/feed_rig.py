@@ -150,8 +150,8 @@ class Tail:
     """A running `warren tail`; its output is collected."""
 
     def __init__(self, url, *words, stdout=subprocess.PIPE, before=(), **variables):
-        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "WARREN_URL": url, "WARREN_API_KEY": "key-1",
-               **variables}
+        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "WARREN_API_KEY": "key-1",
+               **variables, "WARREN_URL": url}
         self.process = subprocess.Popen([*before, BIN / "warren", "tail", *words], env=env, text=True,
                                         stdin=subprocess.DEVNULL, stdout=stdout,
                                         stderr=subprocess.PIPE)

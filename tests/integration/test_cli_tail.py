@@ -97,7 +97,7 @@ def test_json_lines_tell_where_to_go_on(run):
         peer.events(14, three)
         peer.raw(frame(TEXT, b'{"offset": 15, "events": [ {"kind":\r\n"job_dlq"}, {} ]}', masked=False))
         peer.say({"dropped": 3})
-        peer.say({"gap": {"from": 15, "to": 90, "why": "broker"}})
+        peer.say({"gap": {"from": 15, "to": 90, "why": "behind"}})
         peer.say({"later": "version"})
         peer.say({"filter": {}})
         peer.wait_end()
@@ -107,7 +107,7 @@ def test_json_lines_tell_where_to_go_on(run):
     assert [json.loads(line) for line in tail.lines] == [
         {"offset": 9, **one}, {"offset": 11, **two}, {"offset": 14, **three},
         {"offset": 14, "kind": "job_dlq"}, {"offset": 15}, {"dropped": 3},
-        {"gap": {"from": 15, "to": 90, "why": "broker"}}]
+        {"gap": {"from": 15, "to": 90, "why": "behind"}}]
     assert tail.interrupt() == 0 and not tail.notes
 
 
@@ -116,24 +116,27 @@ def test_it_goes_on_where_it_was(run):
         greeted(lambda peer: peer.events(7, event("started", "running"))),
         greeted(lambda peer: (peer.events(8, event("dlq", "dead")), peer.shut(1001)), offset=7, resumed=True),
         greeted(lambda peer: (peer.say({"gap": {"from": 8, "to": 20, "why": "restarted"}}),
-                              peer.events(22, event("failed", "failed")), peer.shut(4008)), offset=20),
+                              peer.events(22, event("failed", "failed", error=None, masked=1)),
+                              peer.say({"gap": {"from": 22, "to": None, "why": "broker"}}), peer.shut(4008)), offset=20),
         greeted(lambda peer: (peer.say({"gap": {"from": 22, "to": None, "why": "rewound"}}), peer.shut(1000, b"bye")),
                 offset=None),
         greeted(lambda peer: (peer.say({"dropped": 12}), peer.wait_end()), offset=0))
     tail.note("12 events were left out")
     assert tail.interrupt() == 0
-    assert [asked(feed, n).get("offset") for n in range(5)] == [None, "7", "8", "22", None]
+    assert [asked(feed, n).get("offset") for n in range(5)] == [None, "7", "8", "22", "22"]
     assert tail.notes == [
         "connection lost: the connection ended; connecting again",
         "reconnected; nothing was missed",
         "connection lost: the gateway stops; connecting again",
         "reconnected; missed about 12 events: the gateway was restarted",
+        "no events for now: the gateway cannot read the event stream",
         "connection lost: events were not taken fast enough; connecting again",
         "reconnected; may have missed events: the event stream was replaced or has lost its end",
         "connection lost: the gateway closed the feed with 1000: bye; connecting again",
         "reconnected; may have missed events: the connection was lost",
         "12 events were left out: they were not taken fast enough"]
     assert [line.split()[1] for line in tail.lines] == ["started", "dlq", "failed"]
+    assert tail.lines[2].endswith("  (masked)")
 
 
 def test_json_tells_of_lost_connections(run):

@@ -60,7 +60,7 @@ static void take_hello(struct tail_feed *f, struct scan_value hello)
         f->again = f->began;
         f->began = f->greeted = true;
         f->look.tenants = view_is(hello, "tenant", "*");
-        f->offset = view_int(hello, "offset"); /* of an empty stream: none */
+        take_offset(f, hello, "offset"); /* none while the stream cannot be read */
         if (f->again && (resumed || counts))
                 tail_feed_note(f, counts ? "reconnected" : "reconnected; nothing was missed");
         f->owes = !resumed && !counts && (f->again || f->asked >= 0);

@@ -133,6 +133,8 @@ static void add_details(const struct tail_look *look, struct scan_value event, m
         add_member(event, "by", "by ", out);
         add_member(event, "reason", "", out);
         add_member(event, "error", "", out);
+        if (view_int(event, "masked") > 0)
+                buffer_add_text(out, "  (masked)");
 }
 
 void tail_add_event(struct tail_look *look, struct scan_value event, msec now, struct buffer *out)
@@ -188,7 +190,6 @@ static void add_why(struct scan_value gap, struct buffer *out)
                 {"old_offset", "the gateway no longer has them"},
                 {"rewound", "the event stream was replaced or has lost its end"},
                 {"behind", "the gateway did not keep up"},
-                {"broker", "the gateway had lost the broker"},
                 {"reconnected", "the connection was lost"},
         };
         AUTO_BUFFER why = {0};
@@ -204,11 +205,16 @@ static void add_why(struct scan_value gap, struct buffer *out)
         buffer_printf(out, ": %s", why.data);
 }
 
-/* An offset is that of a message of the stream, which may hold several events. */
+/* An offset is that of a message of the stream, which may hold several events. While the broker is
+ * away nothing is missed yet: events come later, or another gap tells. */
 void tail_add_gap(struct scan_value gap, struct buffer *out)
 {
         int64_t from = view_int(gap, "from"), to = view_int(gap, "to");
 
+        if (view_is(gap, "why", "broker")) {
+                buffer_add_text(out, "no events for now: the gateway cannot read the event stream");
+                return;
+        }
         if (from >= 0 && to > from)
                 buffer_printf(out, "missed about %lld event%s", (long long)(to - from),
                               to - from == 1 ? "" : "s");
