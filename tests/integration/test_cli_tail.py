@@ -58,7 +58,7 @@ def test_a_line_for_each_event(run):
     feed, tail = run(greeted(lambda peer: (peer.events(5, *[row[0] for row in EVENTS]), peer.wait_end())))
     for told, want in EVENTS:
         assert tail.line(want).startswith("2026-01-01T00:00:30.123Z  " + told["kind"].removeprefix("job_"))
-    assert tail.interrupt() == 0 and len(tail.lines) == len(EVENTS) and not tail.notes
+    assert tail.interrupt() == 0 and len(tail.lines) == len(EVENTS) and tail.notes == ["following jobs of acme"]
     peer = feed.peers[0]
     assert peer.path == "/api/v1/live?mode=events"
     assert peer.headers["authorization"] == "Bearer key-1"
@@ -77,7 +77,7 @@ def test_it_asks_for_what_is_wanted(run):
                            "tenant": "*", "mode": "events", "offset": "41"}
     assert feed.peers[0].headers["authorization"] == "Bearer admin-1"
     tail.note("may have missed events: the connection was lost")  # the feed did not say that it resumed
-    assert tail.interrupt() == 0
+    assert tail.interrupt() == 0 and tail.notes[0] == "following jobs of all tenants"
 
 
 @pytest.mark.parametrize("words,told", [
@@ -108,7 +108,7 @@ def test_json_lines_tell_where_to_go_on(run):
         {"offset": 9, **one}, {"offset": 11, **two}, {"offset": 14, **three},
         {"offset": 14, "kind": "job_dlq"}, {"offset": 15}, {"dropped": 3},
         {"gap": {"from": 15, "to": 90, "why": "behind"}}]
-    assert tail.interrupt() == 0 and not tail.notes
+    assert tail.interrupt() == 0 and tail.notes == ['{"note":"following jobs of acme"}']
 
 
 def test_it_goes_on_where_it_was(run):
@@ -125,6 +125,7 @@ def test_it_goes_on_where_it_was(run):
     assert tail.interrupt() == 0
     assert [asked(feed, n).get("offset") for n in range(5)] == [None, "7", "8", "22", "22"]
     assert tail.notes == [
+        "following jobs of acme",
         "connection lost: the connection ended; connecting again",
         "reconnected; nothing was missed",
         "connection lost: the gateway stops; connecting again",
@@ -142,7 +143,7 @@ def test_it_goes_on_where_it_was(run):
 def test_json_tells_of_lost_connections(run):
     feed, tail = run(greeted(lambda peer: None, offset=3), greeted(offset=3, resumed=True), words=("--json",))
     tail.note("nothing was missed")
-    assert [json.loads(note) for note in tail.notes] == [
+    assert [json.loads(note) for note in tail.notes[1:]] == [
         {"note": "connection lost: the connection ended; connecting again"},
         {"note": "reconnected; nothing was missed"}]
     assert tail.interrupt() == 0 and not tail.lines
@@ -227,7 +228,7 @@ def test_it_waits_for_a_gateway_that_is_away(run):
     again = Feed.__new__(Feed)
     until(lambda: reopen(again, feed.port, greeted(offset=6, resumed=True)), what="the port again")
     tail.note("nothing was missed")
-    assert tail.interrupt() == 0 and len(tail.notes) == 2
+    assert tail.interrupt() == 0 and len(tail.notes) == 3
     again.close()
     feed.close = lambda: None
 
@@ -258,7 +259,7 @@ def test_the_end_of_the_output(run):
             until(lambda: sleeps(tail.process.pid), what="it waits for its reader")  # noqa: B023
             assert tail.interrupt() == 0
         os.close(reader)
-        assert tail.end(5) == 0 and not tail.notes
+        assert tail.end(5) == 0 and tail.notes == ["following jobs of acme"]
 
 
 def sleeps(pid):
@@ -310,7 +311,7 @@ def test_counts(run):
     tail.line("three")
     assert tail.lines == ["one  scheduled 0  pending 4  running 1  failed 0  completed 90  dead 2  cancelled 0",
                           "three  scheduled 0  pending 5  running 1  failed 0  completed 90  dead 2  cancelled 0"]
-    assert tail.notes[1:] == ["reconnected", "no counts now: the status-store does not answer"]
+    assert tail.notes[2:] == ["reconnected", "no counts now: the status-store does not answer"]
     assert asked(feed, 1) == {"tenant": "acme", "mode": "counts"}
     assert tail.interrupt() == 0
     _, tail = run(greeted(script, mode="counts"), words=("--counts", "--json"))

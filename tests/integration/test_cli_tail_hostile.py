@@ -179,8 +179,8 @@ def test_what_breaks_a_feed():
         assert tail.line("dlq", 40).endswith(f"  {name}")
         assert tail.interrupt() == 0, name
         feed.close()
-        assert BROKEN[name][1] in tail.notes[0] and tail.notes[0].endswith("; connecting again"), tail.told
-        assert tail.notes[1:] == ["reconnected; nothing was missed"] and len(tail.lines) == 1, tail.told
+        assert BROKEN[name][1] in tail.notes[1] and tail.notes[1].endswith("; connecting again"), tail.told
+        assert tail.notes[2:] == ["reconnected; nothing was missed"] and len(tail.lines) == 1, tail.told
         assert feed.peers[1].path.endswith("&offset=7") and not feed.failures, feed.failures
 
 

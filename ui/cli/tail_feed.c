@@ -52,6 +52,18 @@ static void take_offset(struct tail_feed *f, struct scan_value of, const char *m
                 f->offset = view_int(of, member);
 }
 
+/* What happens from now on is told; before the first hello, nothing is. */
+static void tell_beginning(struct tail_feed *f, struct scan_value hello)
+{
+        AUTO_BUFFER tenant = {0};
+
+        view_add(hello, "tenant", &tenant);
+        if (f->look.tenants || tenant.length == 0)
+                tail_feed_note(f, "following jobs of all tenants");
+        else
+                tail_feed_note(f, "following jobs of %s", tenant.data);
+}
+
 static void take_hello(struct tail_feed *f, struct scan_value hello)
 {
         bool resumed = view_is_true(hello, "resumed");
@@ -61,7 +73,9 @@ static void take_hello(struct tail_feed *f, struct scan_value hello)
         f->began = f->greeted = true;
         f->look.tenants = view_is(hello, "tenant", "*");
         take_offset(f, hello, "offset"); /* none while the stream cannot be read */
-        if (f->again && (resumed || counts))
+        if (!f->again)
+                tell_beginning(f, hello);
+        else if (resumed || counts)
                 tail_feed_note(f, counts ? "reconnected" : "reconnected; nothing was missed");
         f->owes = !resumed && !counts && (f->again || f->asked >= 0);
 }

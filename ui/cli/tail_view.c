@@ -223,6 +223,16 @@ void tail_add_gap(struct scan_value gap, struct buffer *out)
         add_why(gap, out);
 }
 
+static size_t count_items(struct scan_value container)
+{
+        struct scan_item item;
+        size_t count = 0;
+
+        for (struct scan_cursor at = scan_items(container); scan_next(&at, &item);)
+                count++;
+        return count;
+}
+
 /* There are two lines above the table, its titles, and the cursor's line below. */
 void tail_add_table(const struct tail_look *look, struct scan_value counts, struct buffer *out)
 {
@@ -233,8 +243,9 @@ void tail_add_table(const struct tail_look *look, struct scan_value counts, stru
         struct scan_value all, tenants;
         struct scan_item item;
         AUTO(table) t = count_table_create("TENANT");
+        bool several = view_find(counts, "tenants", &tenants) && count_items(tenants) != 1;
 
-        if (view_find(counts, "statuses", &all))
+        if (several && view_find(counts, "statuses", &all))
                 count_table_row(t, bytes_of_text("all"), all);
         if (view_find(counts, "tenants", &tenants)) {
                 for (struct scan_cursor at = scan_items(tenants);
