@@ -238,6 +238,18 @@ static enum exit_code run(struct tail *t)
         return EXIT_DONE;
 }
 
+/* Counts are of all jobs. */
+static enum exit_code check_options(const struct cli *c)
+{
+        static const char *const of_events[] = {"kind", "status", "type", "job", "since-offset"};
+
+        for (size_t i = 0; i < sizeof(of_events) / sizeof(of_events[0]); i++) {
+                if (cli_has(c, "counts") && cli_has(c, of_events[i]))
+                        return cli_fail(c, EXIT_USAGE, "--counts takes no --%s", of_events[i]);
+        }
+        return EXIT_DONE;
+}
+
 enum exit_code command_tail(struct cli *c)
 {
         const char *since = cli_option(c, "since-offset");
@@ -252,8 +264,8 @@ enum exit_code command_tail(struct cli *c)
                                   .height = c->height}},
         };
 
-        if (since != NULL && cli_has(c, "counts"))
-                return cli_fail(c, EXIT_USAGE, "--counts takes no --since-offset");
+        if (check_options(c) != EXIT_DONE)
+                return EXIT_USAGE;
         cli_catch_interrupts();
         c->stop = cli_interrupt();
         enum exit_code code = run(&t);

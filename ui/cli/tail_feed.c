@@ -200,7 +200,7 @@ static void take_counts(struct tail_feed *f, struct scan_value message, struct s
                 return;
         }
         tail_add_line(counts, &line);
-        if (bytes_equal(buffer_bytes(&line), buffer_bytes(&f->last)))
+        if (line.length == 0 || bytes_equal(buffer_bytes(&line), buffer_bytes(&f->last)))
                 return;
         buffer_set(&f->last, buffer_bytes(&line));
         show_text(&f->out, buffer_bytes(&as_of));

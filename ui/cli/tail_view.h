@@ -27,5 +27,5 @@ void tail_add_json(struct scan_value event, int64_t offset, struct buffer *out);
 void tail_add_gap(struct scan_value gap, struct buffer *out);
 /* Adds how many jobs have which status, of all and of each tenant, as far as there is room. */
 void tail_add_table(const struct tail_look *look, struct scan_value counts, struct buffer *out);
-/* Adds a line of how many jobs have which status, of all tenants. */
+/* Adds a line of how many jobs have which status, of all tenants; nothing when it is not said. */
 void tail_add_line(struct scan_value counts, struct buffer *out);
