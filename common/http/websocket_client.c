@@ -27,7 +27,7 @@ enum {
 #define CONNECT_TIMEOUT_DEFAULT ((msec)2 * MSEC_SECOND)
 #define HANDSHAKE_TIMEOUT_DEFAULT ((msec)10 * MSEC_SECOND)
 #define MESSAGE_MAX_DEFAULT ((size_t)4 * 1024 * 1024)
-/* A server that is silent for so long is pinged, and given up after twice as long. */
+/* A server that is silent for so long is pinged, and given up so long after the ping. */
 #define SILENCE_MAX ((msec)5 * MSEC_SECOND)
 
 struct websocket_client {
@@ -36,8 +36,8 @@ struct websocket_client {
         struct frame_reader reader;
         struct buffer out; /* not sent yet */
         msec heard_at;     /* last time that the server sent something */
-        bool pinged;
-        bool closing; /* a close frame was written: nothing may follow it */
+        msec pinged_at;    /* since then; 0: it was not */
+        bool closing;      /* a close frame was written: nothing may follow it */
 };
 
 /* While the handshake lasts. */
@@ -344,18 +344,16 @@ static enum websocket_event take_event(struct websocket_client *w, struct bytes 
         }
 }
 
-/* Pings a silent server. How long its silence may go on; 0: it was silent for too long. */
+/* Call it after a receive that got nothing: whoever could not receive for a while must not take the
+ * server for silent. Pings a silent one. How long its silence may go on; 0: it was too long. */
 static msec check_silence(struct websocket_client *w, msec now)
 {
-        msec silence = now - w->heard_at;
-
-        if (silence >= SILENCE_MAX && !w->pinged) {
-                w->pinged = true;
+        if (w->pinged_at == 0 && now - w->heard_at >= SILENCE_MAX) {
+                w->pinged_at = now;
                 write_frame(w, FRAME_PING, bytes_of("", 0));
         }
-        if (silence >= 2 * SILENCE_MAX)
-                return 0;
-        return (w->pinged ? 2 * SILENCE_MAX : SILENCE_MAX) - silence;
+        msec left = (w->pinged_at != 0 ? w->pinged_at : w->heard_at) + SILENCE_MAX - now;
+        return left > 0 ? left : 0;
 }
 
 /* Receives and sends what it can, and waits until `until` when there was nothing. */
@@ -364,24 +362,26 @@ static enum websocket_event exchange(struct websocket_client *w, msec until, str
         char data[READ_SIZE];
         size_t got = 0;
         msec now = clock_mono();
-        msec patience = check_silence(w, now);
+        enum received received = receive(w, data, &got);
 
-        if (patience == 0) {
-                err_set(e, ERR_TIMEOUT, "the server is silent");
-                return WEBSOCKET_FAILED;
-        }
-        enum received received = flush(w) ? receive(w, data, &got) : RECEIVED_END;
+        if (!flush(w) && received == RECEIVED_NOTHING)
+                received = RECEIVED_END;
         if (received == RECEIVED_END) {
                 err_set(e, ERR_UNAVAILABLE, "the connection ended");
                 return WEBSOCKET_FAILED;
         }
         if (received == RECEIVED_SOME) {
                 w->heard_at = now;
-                w->pinged = false;
+                w->pinged_at = 0;
                 frames_add(&w->reader, bytes_of(data, got));
-        } else {
-                wait_ready(w, until - now < patience ? until - now : patience);
+                return WEBSOCKET_NOTHING;
         }
+        msec patience = check_silence(w, now);
+        if (patience == 0) {
+                err_set(e, ERR_TIMEOUT, "the server is silent");
+                return WEBSOCKET_FAILED;
+        }
+        wait_ready(w, until - now < patience ? until - now : patience);
         return WEBSOCKET_NOTHING;
 }
 

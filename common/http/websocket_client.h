@@ -25,7 +25,7 @@ enum websocket_event {
         WEBSOCKET_TEXT,    /* a message: UTF-8 */
         WEBSOCKET_CLOSED,  /* the server has closed it: *code, and its reason as text */
         /* e says why: ERR_UNAVAILABLE: the connection ended; ERR_TIMEOUT: the server was silent for
-         * 10 s, and did not answer a ping; ERR_PROTOCOL */
+         * 5 s, and for 5 s after a ping; ERR_PROTOCOL */
         WEBSOCKET_FAILED,
 };
 

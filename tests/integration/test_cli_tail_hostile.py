@@ -2,8 +2,10 @@
 """`warren tail` against servers that break the protocol, send too much, stop amid it, or say nothing. They are served at
 the same time, so that waits overlap."""
 import json
+import signal
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -182,6 +184,38 @@ def test_what_breaks_a_feed():
         assert BROKEN[name][1] in tail.notes[1] and tail.notes[1].endswith("; connecting again"), tail.told
         assert tail.notes[2:] == ["reconnected; nothing was missed"] and len(tail.lines) == 1, tail.told
         assert feed.peers[1].path.endswith("&offset=7") and not feed.failures, feed.failures
+
+
+def test_a_pause_is_not_the_servers_silence():
+    """What came while it was stopped, or its reader took nothing, is read; the end too."""
+    stopped = threading.Event()
+
+    def then(peer):
+        stopped.wait(30)
+        for number in range(2, 52):
+            peer.events(number, event("dlq", "dead", error=f"<{number}>"))
+
+    goes_on = Feed(greeted(lambda peer: (then(peer), peer.wait_end())))
+    ends = Feed(greeted(lambda peer: (then(peer), peer.shut(4008), peer.wait_end())), greeted(offset=51, resumed=True))
+    tails = [Tail(feed.url) for feed in (goes_on, ends)]
+    for tail in tails:
+        tail.note("following jobs of acme")
+        tail.process.send_signal(signal.SIGSTOP)
+    stopped.set()
+    time.sleep(11)  # longer than a silent server is borne
+    for tail in tails:
+        tail.process.send_signal(signal.SIGCONT)
+        tail.line("<51>")
+    tails[1].note("reconnected")
+    for tail in tails:
+        assert tail.interrupt() == 0 and len(tail.lines) == 50
+    assert tails[0].notes == ["following jobs of acme"]
+    assert tails[1].notes[1:] == ["connection lost: events were not taken fast enough; connecting again",
+                                  "reconnected; nothing was missed"]
+    assert ends.peers[1].path.endswith("&offset=51")
+    for feed in (goes_on, ends):
+        feed.close()
+        assert not feed.failures
 
 
 def test_odd_messages_are_taken_as_what_they_are():
