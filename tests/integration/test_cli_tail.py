@@ -141,6 +141,24 @@ def test_it_goes_on_where_it_was(run):
     assert tail.lines[2].endswith("  (masked)")
 
 
+def test_a_gap_is_told_however_the_connection_ends(run):
+    """The feed goes on elsewhere than it was asked to, and ends before it says so."""
+    breaks = frame(TEXT, b"<html>", masked=False)
+    feed, tail = run(greeted(lambda peer: peer.events(500)), greeted(lambda peer: peer.raw(breaks), offset=900),
+                     greeted(lambda peer: peer.shut(1001), offset=900, resumed=True),
+                     greeted(lambda peer: peer.shut(4001), offset=2000))
+    assert tail.end() == EXIT["not allowed"]
+    assert [asked(feed, n).get("offset") for n in range(4)] == [None, "500", "900", "900"]
+    lost = "reconnected; may have missed events: the connection was lost"
+    assert tail.notes[2] == lost and tail.notes[3].startswith("connection lost: a message is not JSON")
+    assert tail.notes[4:] == ["reconnected; nothing was missed", "connection lost: the gateway stops; connecting again",
+                              lost, "warren: the feed ended: its key was revoked or has expired"]
+    feed, tail = run(greeted(lambda peer: peer.events(500)), greeted(lambda peer: peer.shut(4001), offset=900),
+                     words=("--json",))
+    assert tail.end() == EXIT["not allowed"]
+    assert [json.loads(line) for line in tail.lines] == [{"gap": {"from": 500, "to": None, "why": "reconnected"}}]
+
+
 def test_json_tells_of_lost_connections(run):
     feed, tail = run(greeted(lambda peer: None, offset=3), greeted(offset=3, resumed=True), words=("--json",))
     tail.note("nothing was missed")

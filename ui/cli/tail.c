@@ -11,6 +11,7 @@
 #include "common/amqp/jitter.h"
 #include "common/base/own.h"
 #include "common/http/websocket_client.h"
+#include "common/http/websocket_frames.h"
 #include "ui/cli/api.h"
 #include "ui/cli/tail_feed.h"
 
@@ -99,28 +100,27 @@ static enum outcome end(enum exit_code *out, enum exit_code code)
         return OUTCOME_OVER;
 }
 
-/* The feed's end with a code of its own (docs/http.md). */
-static enum outcome judge_close(struct tail *t, unsigned code, struct bytes reason,
-                                enum exit_code *exit, struct err *e)
+/* The feed's end with a code of its own (docs/http.md). ERR_FORBIDDEN: another connection would be
+ * refused. */
+static void judge_close(unsigned code, struct bytes reason, struct err *e)
 {
-        enum { GOING_AWAY = 1001, KEY_ENDED = 4001, TOO_SLOW = 4008 };
+        enum { KEY_ENDED = 4001, TOO_SLOW = 4008 };
 
         switch (code) {
         case KEY_ENDED:
-                return end(exit, cli_fail(t->c, EXIT_NOT_ALLOWED,
-                                          "the feed ended: its key was revoked or has expired"));
-        case GOING_AWAY:
+                err_set(e, ERR_FORBIDDEN, "the feed ended: its key was revoked or has expired");
+                return;
+        case CLOSE_GOING_AWAY:
                 err_set(e, ERR_UNAVAILABLE, "the gateway stops");
-                break;
+                return;
         case TOO_SLOW:
                 err_set(e, ERR_UNAVAILABLE, "events were not taken fast enough");
-                break;
+                return;
         default:
                 err_set(e, ERR_UNAVAILABLE, "the gateway closed the feed with %u%s%.*s", code,
                         reason.length > 0 ? ": " : "", (int)reason.length,
                         reason.length > 0 ? reason.data : "");
         }
-        return OUTCOME_LOST;
 }
 
 /* Takes messages until the connection ends, or the command does. */
@@ -146,10 +146,9 @@ static enum outcome follow(struct tail *t, struct websocket_client *socket, enum
                         t->told_lost = false;
                         break;
                 case WEBSOCKET_CLOSED:
-                        tail_feed_rest(&t->feed);
-                        return judge_close(t, code, text, exit, e);
+                        judge_close(code, text, e);
+                        return OUTCOME_LOST;
                 case WEBSOCKET_FAILED:
-                        tail_feed_rest(&t->feed);
                         return OUTCOME_LOST;
                 }
                 *exit = flush(t);
@@ -176,6 +175,21 @@ static enum outcome judge_refusal(struct tail *t, const char *path, const struct
         return OUTCOME_OVER;
 }
 
+/* However a connection ended: what came is printed, and what is owed is told. */
+static enum outcome finish(struct tail *t, enum outcome outcome, enum exit_code *exit,
+                           struct err *e)
+{
+        tail_feed_rest(&t->feed);
+        enum exit_code printed = flush(t);
+        if (printed != EXIT_DONE)
+                return end(exit, printed);
+        if (outcome == OUTCOME_LOST && e->code == ERR_FORBIDDEN)
+                return end(exit, cli_fail_err(t->c, e));
+        if (outcome == OUTCOME_LOST && !t->feed.began)
+                err_wrap(e, "gateway at %s", t->c->settings.url);
+        return outcome;
+}
+
 /* One connection from its beginning to its end. */
 static enum outcome tail_once(struct tail *t, enum exit_code *exit, struct err *e)
 {
@@ -193,9 +207,7 @@ static enum outcome tail_once(struct tail *t, enum exit_code *exit, struct err *
         enum outcome outcome = follow(t, socket, exit, e);
         if (clock_mono() - began >= LASTING)
                 t->pause = PAUSE_FIRST;
-        if (outcome == OUTCOME_LOST && !t->feed.began)
-                err_wrap(e, "gateway at %s", t->c->settings.url);
-        return outcome;
+        return finish(t, outcome, exit, e);
 }
 
 /* Ends early when the command does. */
