@@ -130,7 +130,7 @@ def test_it_goes_on_where_it_was(run):
         "connection lost: the connection ended; connecting again",
         "reconnected; nothing was missed",
         "connection lost: the gateway stops; connecting again",
-        "reconnected; missed about 12 events: the gateway was restarted",
+        "reconnected; may have missed events (offsets 8 to 20): the gateway was restarted",
         "no events for now: the gateway cannot read the event stream",
         "connection lost: events were not taken fast enough; connecting again",
         "reconnected; may have missed events: the event stream was replaced or has lost its end",
@@ -139,6 +139,19 @@ def test_it_goes_on_where_it_was(run):
         "12 events were left out: they were not taken fast enough"]
     assert [line.split()[1] for line in tail.lines] == ["started", "dlq", "failed"]
     assert tail.lines[2].endswith("  (masked)")
+
+
+def test_what_is_missed_is_counted_only_where_all_is_followed(run):
+    def script(peer):
+        peer.say({"gap": {"from": 500, "to": 900, "why": "behind"}})
+        peer.wait_end()
+
+    some = "may have missed events (offsets 500 to 900): the gateway did not keep up"
+    for tenant, words, told in (("*", ("--tenant", "*"), "missed about 400 events: the gateway did not keep up"),
+                                ("*", ("--type", "mail"), some), ("acme", (), some)):
+        _, tail = run(greeted(script, tenant=tenant), words=words, WARREN_ADMIN_KEY="admin-1")
+        assert tail.note("missed") == told
+        assert tail.interrupt() == 0
 
 
 def test_a_gap_is_told_however_the_connection_ends(run):

@@ -86,24 +86,38 @@ static void test_json(void **state)
 static void test_gaps(void **state)
 {
         static const struct {
-                const char *gap, *want;
+                const char *gap;
+                const char *want;      /* of one who follows all events */
+                const char *want_some; /* of one tenant's, or with a filter */
         } table[] = {
                 {"{\"from\":3,\"to\":15,\"why\":\"restarted\"}",
-                 "missed about 12 events: the gateway was restarted"},
-                {"{\"from\":3,\"to\":4,\"why\":\"x y\"}", "missed about 1 event: x y"},
-                {"{\"from\":9,\"to\":4}", "may have missed events"},
+                 "missed about 12 events: the gateway was restarted",
+                 "may have missed events (offsets 3 to 15): the gateway was restarted"},
+                {"{\"from\":3,\"to\":4,\"why\":\"x y\"}", "missed about 1 event: x y",
+                 "may have missed events (offsets 3 to 4): x y"},
+                {"{\"from\":9,\"to\":4}", "may have missed events", "may have missed events"},
                 {"{\"from\":null,\"to\":4,\"why\":\"old_offset\"}",
+                 "may have missed events: the gateway no longer has them",
                  "may have missed events: the gateway no longer has them"},
                 {"{\"from\":3,\"to\":null,\"why\":\"broker\"}",
+                 "no events for now: the gateway cannot read the event stream",
                  "no events for now: the gateway cannot read the event stream"},
-                {"null", "may have missed events"},
+                {"null", "may have missed events", "may have missed events"},
         };
+        static const struct tail_look all = {.tenants = true};
+        static const struct tail_look some[] = {
+                {0}, {.filtered = true}, {.tenants = true, .filtered = true}};
 
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
                 AUTO_BUFFER out = {0};
-                tail_add_gap(value_of(table[i].gap), &out);
+                tail_add_gap(&all, value_of(table[i].gap), &out);
                 assert_string_equal(out.data, table[i].want);
+                for (size_t j = 0; j < COUNT(some); j++) {
+                        buffer_clear(&out);
+                        tail_add_gap(&some[j], value_of(table[i].gap), &out);
+                        assert_string_equal(out.data, table[i].want_some);
+                }
         }
 }
 
@@ -150,10 +164,10 @@ static void test_connections(void **state)
                 {"<", 9, "", ""},
                 {HELLO("20", "false"), 20, "", ""},
                 {"{\"gap\":{\"from\":9,\"to\":20,\"why\":\"rewound\"}}", 20, "",
-                 "reconnected; missed about 11 events: the event stream was replaced or has lost "
-                 "its end\n"},
+                 "reconnected; may have missed events (offsets 9 to 20): the event stream was "
+                 "replaced or has lost its end\n"},
                 {"{\"gap\":{\"from\":20,\"to\":31,\"why\":\"behind\"}}", 31, "",
-                 "missed about 11 events: the gateway did not keep up\n"},
+                 "may have missed events (offsets 20 to 31): the gateway did not keep up\n"},
                 {"<", 31, "", ""},
                 {".", 31, "", ""},
                 {HELLO("null", "false"), 31, "", ""},

@@ -250,15 +250,23 @@ static enum exit_code run(struct tail *t)
         return EXIT_DONE;
 }
 
-/* Counts are of all jobs. */
+/* The first option given that chooses among events; or NULL. Counts are of all jobs. */
+static const char *first_filter(const struct cli *c)
+{
+        static const char *const filters[] = {"kind", "status", "type", "job", NULL};
+        const char *const *name = filters;
+
+        while (*name != NULL && !cli_has(c, *name))
+                name++;
+        return *name;
+}
+
 static enum exit_code check_options(const struct cli *c)
 {
-        static const char *const of_events[] = {"kind", "status", "type", "job", "since-offset"};
+        const char *wrong = cli_has(c, "since-offset") ? "since-offset" : first_filter(c);
 
-        for (size_t i = 0; i < sizeof(of_events) / sizeof(of_events[0]); i++) {
-                if (cli_has(c, "counts") && cli_has(c, of_events[i]))
-                        return cli_fail(c, EXIT_USAGE, "--counts takes no --%s", of_events[i]);
-        }
+        if (cli_has(c, "counts") && wrong != NULL)
+                return cli_fail(c, EXIT_USAGE, "--counts takes no --%s", wrong);
         return EXIT_DONE;
 }
 
@@ -270,7 +278,8 @@ enum exit_code command_tail(struct cli *c)
                 .pause = PAUSE_FIRST,
                 .feed = {.json = c->json,
                          .offset = since != NULL ? strtoll(since, NULL, 10) : -1,
-                         .look = {.terminal = c->terminal,
+                         .look = {.filtered = first_filter(c) != NULL,
+                                  .terminal = c->terminal,
                                   .colours = c->colours,
                                   .width = c->width,
                                   .height = c->height}},

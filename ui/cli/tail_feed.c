@@ -85,7 +85,7 @@ static void tell_gap(struct tail_feed *f, struct scan_value message, struct scan
 {
         AUTO_BUFFER text = {0};
 
-        tail_add_gap(gap, &text);
+        tail_add_gap(&f->look, gap, &text);
         if (f->json)
                 tail_add_json(message, -1, &f->out);
         else

@@ -205,9 +205,9 @@ static void add_why(struct scan_value gap, struct buffer *out)
         buffer_printf(out, ": %s", why.data);
 }
 
-/* An offset is that of a message of the stream, which may hold several events. While the broker is
- * away nothing is missed yet: events come later, or another gap tells. */
-void tail_add_gap(struct scan_value gap, struct buffer *out)
+/* An offset is that of a message of the stream, which may hold several events, of any tenant. While
+ * the broker is away nothing is missed yet: events come later, or another gap tells. */
+void tail_add_gap(const struct tail_look *look, struct scan_value gap, struct buffer *out)
 {
         int64_t from = view_int(gap, "from"), to = view_int(gap, "to");
 
@@ -215,11 +215,16 @@ void tail_add_gap(struct scan_value gap, struct buffer *out)
                 buffer_add_text(out, "no events for now: the gateway cannot read the event stream");
                 return;
         }
-        if (from >= 0 && to > from)
+        bool known = from >= 0 && to > from;
+        if (known && look->tenants && !look->filtered) {
                 buffer_printf(out, "missed about %lld event%s", (long long)(to - from),
                               to - from == 1 ? "" : "s");
-        else
+        } else {
                 buffer_add_text(out, "may have missed events");
+                if (known)
+                        buffer_printf(out, " (offsets %lld to %lld)", (long long)from,
+                                      (long long)to);
+        }
         add_why(gap, out);
 }
 
