@@ -83,7 +83,10 @@ def test_it_asks_for_what_is_wanted(run):
 @pytest.mark.parametrize("words,told", [
     (("--kind", "job_dlq"), "--kind must be of these"), (("--since-offset", "-1"), "--since-offset"),
     (("--counts", "--since-offset", "1"), "--counts takes no --since-offset"),
-    (("--counts", "--type", "mail"), "--counts takes no --type"), (("x",), "usage: warren tail")])
+    (("--counts", "--kind", "dlq"), "--counts takes no --kind"),
+    (("--counts", "--status", "dead"), "--counts takes no --status"),
+    (("--counts", "--type", "mail"), "--counts takes no --type"),
+    (("--counts", "--job", ID), "--counts takes no --job"), (("x",), "usage: warren tail")])
 def test_usage(words, told):
     tail = Tail("http://127.0.0.1:9", *words)
     assert tail.end() == EXIT["usage"] and told in tail.told
