@@ -113,8 +113,11 @@ class Feed:
     def __init__(self, *scripts, port=0, wrap=None):
         self.scripts, self.peers, self.failures = scripts, [], []
         self.wrap = wrap or (lambda connection: connection)
-        self.listener = socket.create_server(("127.0.0.1", port))
+        self.listener = socket.create_server(("127.0.0.1", port), reuse_port=True)
         self.port = self.listener.getsockname()[1]
+        self.holder = socket.socket()  # nobody else gets the port before the end
+        self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self.holder.bind(("127.0.0.1", self.port))
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -141,9 +144,15 @@ class Feed:
             peer.file.close()
             peer.socket.close()
 
-    def close(self):
+    def refuse(self):
+        """Connections are refused from now on, unless another Feed listens on the port."""
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+    def close(self):
+        if self.listener.fileno() >= 0:
+            self.refuse()
+        self.holder.close()
 
 
 class Tail:

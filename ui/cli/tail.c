@@ -26,9 +26,9 @@ enum { SLICE_MS = 250 };
 struct tail {
         struct cli *c;
         struct tail_feed feed;
-        msec pause;     /* before the next connection: grows */
-        msec least;     /* of that pause: the gateway said so */
-        bool told_lost; /* since the last connection */
+        msec pause;               /* before the next connection: grows */
+        msec least;               /* of that pause: the gateway said so */
+        char told[ERR_TEXT_SIZE]; /* why there is no connection; "": the last one said something */
 };
 
 /* What happened to a connection. */
@@ -143,7 +143,7 @@ static enum outcome follow(struct tail *t, struct websocket_client *socket, enum
                 case WEBSOCKET_TEXT:
                         if (tail_feed_take(&t->feed, text, clock_wall(), e) < 0)
                                 return OUTCOME_LOST;
-                        t->told_lost = false;
+                        t->told[0] = '\0';
                         break;
                 case WEBSOCKET_CLOSED:
                         judge_close(code, text, e);
@@ -224,6 +224,30 @@ static void pause_before_next(struct tail *t)
         t->pause = 2 * t->pause < PAUSE_MOST ? 2 * t->pause : PAUSE_MOST;
 }
 
+/* Whether they differ in numbers alone, such as curl's "after 3 ms". */
+static bool is_same(const char *a, const char *b)
+{
+        static const char digits[] = "0123456789";
+
+        for (;;) {
+                a += strspn(a, digits);
+                b += strspn(b, digits);
+                if (*a != *b || *a == '\0')
+                        return *a == *b;
+                a++, b++;
+        }
+}
+
+/* Once while the reason stays. */
+static void tell_lost(struct tail *t, const char *why)
+{
+        if (t->told[0] == '\0')
+                tail_feed_note(&t->feed, "connection lost: %s; connecting again", why);
+        else if (!is_same(t->told, why))
+                tail_feed_note(&t->feed, "still not connected: %s", why);
+        snprintf(t->told, sizeof(t->told), "%s", why);
+}
+
 static enum exit_code run(struct tail *t)
 {
         static const struct http_call call = {.method = "GET"};
@@ -239,9 +263,7 @@ static enum exit_code run(struct tail *t)
                         break;
                 if (!t->feed.began)
                         return api_unanswered(t->c, &call, &reply, &e);
-                if (!t->told_lost)
-                        tail_feed_note(&t->feed, "connection lost: %s; connecting again", e.text);
-                t->told_lost = true;
+                tell_lost(t, e.text);
                 code = flush(t);
                 if (code != EXIT_DONE)
                         return code;
