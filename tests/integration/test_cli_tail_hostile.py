@@ -224,11 +224,12 @@ def test_odd_messages_are_taken_as_what_they_are():
            {"offset": -5, "events": [{"kind": "job_\x9b31m", "id": {"a": "\x1b"}, "run": 1e300, "progress": -1e300,
                                       "ms": -1, "attempt": 1 << 70, "run_at": "never", "status": "failed"}]},
            {"gap": None}, {"gap": {"from": 9, "to": 3, "why": "\x1b[2J"}}, {"gap": {"from": 1, "to": 2}}, {"dropped": []},
-           {"counts": 5}, {"counts": {"statuses": [1], "tenants": 3}}, {"error": {"detail": "\x1b"}}, {"hello": 7}]
+           {"counts": 5}, {"counts": {"statuses": [1], "tenants": 3}}, {"error": {"detail": "\x1b\x9b"}}, {"hello": 7},
+           {"events": [event("failed", "failed", error="\x9b31m \x7f\u202e", type="\x85", message="\x80")]}]
 
     def script(peer):
-        for message in odd:
-            peer.say(message)
+        for message in odd:  # only C0 controls are escaped, as JSON wants it
+            peer.raw(text(json.dumps(message, ensure_ascii=False).encode()))
         peer.events(8, event("dlq", "dead"))
         peer.wait_end()
 
@@ -238,9 +239,11 @@ def test_odd_messages_are_taken_as_what_they_are():
         tail.line("dlq")
         assert tail.interrupt() == 0
         shown = "\n".join(tail.lines + tail.notes)
-        assert not {"\x1b", "\x9b"} & set(shown)
+        assert not {"\x1b", "\x7f", "\x80", "\x85", "\x9b", "\u202e"} & set(shown)
         if words == ("--json",):
-            assert [json.loads(line) for line in tail.lines][-1]["kind"] == "job_dlq"
+            told = [json.loads(line) for line in tail.lines]
+            assert told[-1]["kind"] == "job_dlq"
+            assert [line["error"] for line in told if line.get("type") == "\x85"] == ["\x9b31m \x7f\u202e"]
         else:
             assert "may have missed events (offsets 1 to 2)\n" in tail.told + "\n"
         feed.close()

@@ -72,6 +72,8 @@ static void test_json(void **state)
                 {"{}", 0, "{\"offset\":0}\n"},
                 {"{ \"a\" :\r\n 1}", 7, "{\"offset\":7, \"a\" :   1}\n"},
                 {"{\"a\":1}", -1, "{\"a\":1}\n"},
+                {"{\"error\":\"\x7f\xc2\x9b\xe2\x80\xae\"}", 7,
+                 "{\"offset\":7,\"error\":\"\\u007f\\u009b\\u202e\"}\n"},
                 {"5", 7, "5\n"},
         };
 

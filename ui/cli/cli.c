@@ -41,6 +41,7 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
 {
         char text[2 * ERR_TEXT_SIZE];
         AUTO_BUFFER line = {0};
+        AUTO_BUFFER shown = {0};
         va_list arguments;
 
         va_start(arguments, format);
@@ -62,7 +63,8 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
         cli_add_submitted(c, &line);
         if (c->json)
                 json_end(&line);
-        fprintf(stderr, "%s\n", line.data);
+        show_json(&shown, buffer_bytes(&line)); /* text has no controls any more */
+        fprintf(stderr, "%s\n", shown.data);
         return code;
 }
 
@@ -132,7 +134,7 @@ enum exit_code cli_print_json(const struct cli *c, struct bytes json)
 {
         AUTO_BUFFER line = {0};
 
-        buffer_add(&line, json.data, json.length);
+        show_json(&line, json);
         buffer_add_char(&line, '\n');
         return cli_print(c, buffer_bytes(&line));
 }

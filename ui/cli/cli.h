@@ -61,7 +61,7 @@ void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
 enum exit_code cli_print(const struct cli *c, struct bytes text);
 /* False after a print to a closed pipe: a command that only prints may end. */
 bool cli_has_reader(void);
-/* As cli_print, with a line break. */
+/* As cli_print, by show_json, with a line break. */
 enum exit_code cli_print_json(const struct cli *c, struct bytes json);
 
 /* From now on Ctrl-C and SIGTERM set the stop flag and do not end the process. */

@@ -24,15 +24,17 @@ void tail_feed_fini(struct tail_feed *f)
 void tail_feed_note(struct tail_feed *f, const char *format, ...)
 {
         char text[NOTE_SIZE];
+        AUTO_BUFFER json = {0};
         va_list arguments;
 
         va_start(arguments, format);
         vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
         if (f->json) {
-                json_begin(&f->notes);
-                json_put_string(&f->notes, "note", text);
-                json_end(&f->notes);
+                json_begin(&json);
+                json_put_string(&json, "note", text);
+                json_end(&json);
+                show_json(&f->notes, buffer_bytes(&json));
         } else {
                 show_text(&f->notes, bytes_of_text(text));
         }

@@ -172,7 +172,7 @@ void tail_add_json(struct scan_value event, int64_t offset, struct buffer *out)
                 buffer_printf(out, "{\"offset\":%lld%s", (long long)offset, empty ? "" : ",");
                 raw = bytes_of(raw.data + 1, raw.length - 1);
         }
-        buffer_add(out, raw.data, raw.length);
+        show_json(out, raw);
         /* Between the tokens of JSON a space does what a line break does. */
         for (size_t at = begin; at < out->length; at++) {
                 if (out->data[at] == '\n' || out->data[at] == '\r')
