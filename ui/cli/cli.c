@@ -5,9 +5,12 @@
 #include "ui/cli/cli.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
@@ -112,22 +115,43 @@ enum exit_code cli_fail_err(const struct cli *c, const struct err *e)
         return cli_fail(c, code_of(e->code), "%s", e->text);
 }
 
+enum { SLICE_MS = 250 }; /* how long a signal may go unseen, if it came just before a wait */
 static volatile sig_atomic_t interrupted; /* the stop flag */
 
+/* Waits until standard output takes something. False: a caught signal came meanwhile. */
+static bool await_reader(void)
+{
+        struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+        while (poll(&out, 1, SLICE_MS) <= 0) {
+                if (interrupted != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* By write, not by stdio: that writes on after a signal, when a part was written. No more at once
+ * than a pipe takes without waiting when it is said to take something. */
 enum exit_code cli_print(const struct cli *c, struct bytes text)
 {
-        size_t written = fwrite(text.data, 1, text.length, stdout);
-
-        if (written == text.length && fflush(stdout) == 0)
-                return EXIT_DONE;
-        if (errno == EPIPE || (errno == EINTR && interrupted != 0))
-                return EXIT_DONE;
-        return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
+        for (size_t at = 0; at < text.length && await_reader();) {
+                size_t left = text.length - at;
+                ssize_t written =
+                        write(STDOUT_FILENO, text.data + at, left < PIPE_BUF ? left : PIPE_BUF);
+                if (written < 0 && errno == EPIPE)
+                        return EXIT_DONE;
+                if (written < 0 && errno != EINTR && errno != EAGAIN)
+                        return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
+                at += written > 0 ? (size_t)written : 0;
+        }
+        return EXIT_DONE;
 }
 
 bool cli_has_reader(void)
 {
-        return ferror(stdout) == 0;
+        struct pollfd out = {.fd = STDOUT_FILENO};
+
+        return poll(&out, 1, 0) <= 0 || (out.revents & (POLLERR | POLLHUP)) == 0;
 }
 
 enum exit_code cli_print_json(const struct cli *c, struct bytes json)

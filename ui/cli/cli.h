@@ -56,10 +56,10 @@ void cli_add_tenant(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
 /* Says on standard error what a command that takes some time does; nothing with --json. */
 void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Writes to standard output and flushes it. EXIT_REFUSED when that fails. A closed pipe (`| head
- * -1`) is not a failure: the text is dropped. Nor is a signal that was caught while it waited. */
+/* Writes to standard output. EXIT_REFUSED when that fails. A closed pipe (`| head -1`) is not a
+ * failure: the text is dropped. Nor is a caught signal, when the output's reader takes nothing. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);
-/* False after a print to a closed pipe: a command that only prints may end. */
+/* False when standard output is a closed pipe: a command that only prints may end. */
 bool cli_has_reader(void);
 /* As cli_print, by show_json, with a line break. */
 enum exit_code cli_print_json(const struct cli *c, struct bytes json);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/amqp/jitter.h"
 #include "common/base/own.h"
@@ -37,14 +36,9 @@ enum outcome {
         OUTCOME_OVER, /* the command ends with the exit code */
 };
 
-/* The flag is seen, and the output's end too while nothing is printed. */
 static bool goes_on(void)
 {
-        struct pollfd out = {.fd = STDOUT_FILENO};
-
-        if (*cli_interrupt() != 0 || !cli_has_reader())
-                return false;
-        return poll(&out, 1, 0) <= 0 || (out.revents & POLLERR) == 0;
+        return *cli_interrupt() == 0 && cli_has_reader();
 }
 
 static enum exit_code flush(struct tail *t)
