@@ -81,12 +81,20 @@ static int connect_to(struct websocket_client *w, struct opening *o, struct err 
         curl_easy_setopt(w->easy, CURLOPT_ERRORBUFFER, detail);
         CURLcode code = curl_easy_perform(w->easy);
         curl_easy_setopt(w->easy, CURLOPT_ERRORBUFFER, NULL);
+        curl_easy_setopt(w->easy, CURLOPT_NOPROGRESS, 1L); /* o ends before the handle */
         if (curl_judge(code, detail, e) < 0)
                 return -1;
         if (curl_easy_getinfo(w->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0)
                 return err_set(e, ERR_UNAVAILABLE, "the connection has ended");
         w->fd = fd;
         return 0;
+}
+
+/* The request's key is not left in memory. */
+static void wipe(struct buffer *sent)
+{
+        if (sent->data != NULL)
+                explicit_bzero(sent->data, sent->size);
 }
 
 /* Sends what it can without waiting. False: the connection has ended. */
@@ -100,6 +108,8 @@ static bool flush(struct websocket_client *w)
                 if (code != CURLE_OK)
                         return false;
                 buffer_drop(&w->out, sent);
+                if (w->out.length == 0)
+                        wipe(&w->out);
         }
         return true;
 }
@@ -144,13 +154,6 @@ static void send_close(struct websocket_client *w, unsigned code)
 
         write_frame(w, FRAME_CLOSE, frame_close_payload(code, payload));
         (void)!flush(w);
-}
-
-/* The request's key is not left in freed memory. */
-static void wipe(struct buffer *sent)
-{
-        if (sent->data != NULL)
-                explicit_bzero(sent->data, sent->size);
 }
 
 void websocket_client_destroy(struct websocket_client **w)

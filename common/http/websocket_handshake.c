@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LINE_MAX_SIZE = 4096, STATUS_LINE_LEAST = 12, DIGITS_MAX = 9 };
+enum { LINE_MAX_SIZE = 4096, STATUS_LINE_LEAST = 12, DIGITS_MAX = 9, BEARER_AROUND = 256 };
 
 bool handshake_list_has(const char *list, const char *word)
 {
@@ -44,8 +44,8 @@ int handshake_accept(const char *key, struct buffer *out, struct err *e)
 
 void handshake_write(const struct handshake_request *request, struct buffer *out)
 {
-        const char *const texts[] = {request->authority, request->path, request->key,
-                                     request->bearer != NULL ? request->bearer : ""};
+        const char *bearer = request->bearer != NULL ? request->bearer : "";
+        const char *const texts[] = {request->authority, request->path, request->key, bearer};
 
         /* A line break would add a header. */
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -59,6 +59,8 @@ void handshake_write(const struct handshake_request *request, struct buffer *out
                       "Sec-WebSocket-Key: %s\r\n"
                       "Sec-WebSocket-Version: 13\r\n",
                       request->path, request->authority, request->key);
+        /* A buffer that grows would leave a copy of the bearer in freed memory. */
+        buffer_reserve(out, strlen(bearer) + BEARER_AROUND);
         if (request->bearer != NULL)
                 buffer_printf(out, "Authorization: Bearer %s\r\n", request->bearer);
         buffer_add_text(out, "\r\n");

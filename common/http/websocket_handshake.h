@@ -35,6 +35,7 @@ struct handshake_request {
         const char *bearer;    /* or NULL */
         const char *key;
 };
+/* `out` does not move once the bearer is in it, so that wiping it is enough. */
 void handshake_write(const struct handshake_request *request, struct buffer *out);
 
 struct handshake_answer {

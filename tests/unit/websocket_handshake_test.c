@@ -34,6 +34,37 @@ static void test_request(void **state)
         assert_null(strstr(out.data, "Authorization"));
 }
 
+void *__real_realloc(void *old, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static bool moves_bearer;
+
+/* What buffers hold ends with a zero byte. */
+void *__wrap_realloc(void *old, size_t size)
+{
+        moves_bearer = moves_bearer || (old != NULL && strstr(old, "Bearer wk") != NULL);
+        return __real_realloc(old, size);
+}
+
+static void test_no_copy_of_the_bearer(void **state)
+{
+        static const size_t lengths[] = {3, 50, 100, 200, 400, 800, 1600};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(lengths); i++) {
+                AUTO_BUFFER out = {0};
+                AUTO_BUFFER bearer = {0};
+                buffer_printf(&bearer, "wk%0*d", (int)lengths[i], 0);
+                handshake_write(&(struct handshake_request){.authority = "here",
+                                                            .path = "/",
+                                                            .bearer = bearer.data,
+                                                            .key = KEY},
+                                &out);
+                assert_non_null(strstr(out.data, bearer.data));
+                assert_false(moves_bearer);
+        }
+}
+
 static const struct {
         const char *answer;
         bool want; /* whether it accepts KEY */
@@ -154,9 +185,9 @@ static void test_lists(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_request),  cmocka_unit_test(test_acceptance),
-                cmocka_unit_test(test_refusals), cmocka_unit_test(test_garbage),
-                cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_request),    cmocka_unit_test(test_no_copy_of_the_bearer),
+                cmocka_unit_test(test_acceptance), cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_garbage),    cmocka_unit_test(test_lists),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
