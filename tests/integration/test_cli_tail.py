@@ -142,7 +142,7 @@ def test_it_goes_on_where_it_was(run):
         "reconnected; may have missed events: the connection was lost",
         "12 events were left out: they were not taken fast enough"]
     assert [line.split()[1] for line in tail.lines] == ["started", "dlq", "failed"]
-    assert tail.lines[2].endswith("  (masked)")
+    assert tail.lines[2].endswith("  (error masked)")
 
 
 def test_what_is_missed_is_counted_only_where_all_is_followed(run):

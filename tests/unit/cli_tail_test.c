@@ -15,6 +15,10 @@ enum { NOW = 1000000 }; /* 1970-01-01T00:16:40Z */
         "{\"hello\":{\"offset\":" offset \
         ",\"tenant\":\"acme\",\"mode\":\"events\",\"resumed\":" resumed "}}"
 
+#define ZEROS \
+        "00000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
+        "00000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+
 static struct scan_value value_of(const char *json)
 {
         struct scan_fault f;
@@ -35,7 +39,7 @@ static void test_lines(void **state)
                  "\"id\":\"i1\",\"run\":3,\"attempt\":1,\"status\":\"failed\","
                  "\"run_at\":\"1970-01-01T00:16:44.000Z\",\"error\":\"x\",\"masked\":1}",
                  "00:16:40.000Z  failed     abc  i1  run 3  try 1  next try in 4.0s  x  "
-                 "(masked)\n"},
+                 "(error masked)\n"},
                 {"{\"at\":\"1970-01-01T00:16:40.000Z\",\"kind\":\"job_completed\",\"type\":\"a\","
                  "\"id\":\"i2\",\"run\":1,\"attempt\":2,\"ms\":1500,\"run_at\":\"x\"}",
                  "00:16:40.000Z  completed  a    i2  try 2  in 1.5s\n"},
@@ -52,13 +56,33 @@ static void test_lines(void **state)
                 tail_add_event(&look, value_of(table[i].event), NOW, &out);
                 assert_string_equal(out.data, table[i].want);
         }
-        /* Two rows at most. */
-        AUTO_BUFFER json = {0};
-        AUTO_BUFFER out = {0};
-        buffer_printf(&json, "{\"at\":\"1970-01-01T00:16:40.000Z\",\"error\":\"%0200d\"}", 0);
-        tail_add_event(&look, value_of(json.data), NOW, &out);
-        assert_int_equal(show_width(bytes_of(out.data, out.length - 1)), 120);
-        assert_string_equal(out.data + out.length - 4, "\xE2\x80\xA6\n");
+}
+
+static void test_an_event_takes_two_rows_at_most(void **state)
+{
+        static const struct {
+                const char *id, *error;
+                unsigned width, want; /* columns */
+        } table[] = {
+                {"i1", "", 60, 31},      {"i1", ZEROS, 60, 120},
+                {ZEROS, ZEROS, 60, 120}, {ZEROS, "", 20, 40},
+                {ZEROS, ZEROS, 20, 40},  {ZEROS, "", 8, 25}, /* time and kind stay */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct tail_look look = {.terminal = true, .width = table[i].width};
+                AUTO_BUFFER json = {0};
+                AUTO_BUFFER out = {0};
+                buffer_printf(&json,
+                              "{\"at\":\"1970-01-01T00:16:40.000Z\",\"kind\":\"job_dlq\","
+                              "\"type\":\"a\",\"id\":\"%s\",\"error\":\"%s\"}",
+                              table[i].id, table[i].error);
+                tail_add_event(&look, value_of(json.data), NOW, &out);
+                assert_int_equal(show_width(bytes_of(out.data, out.length - 1)), table[i].want);
+                if (i > 0)
+                        assert_string_equal(out.data + out.length - 4, "\xE2\x80\xA6\n");
+        }
 }
 
 static void test_json(void **state)
@@ -231,6 +255,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_lines),
+                cmocka_unit_test(test_an_event_takes_two_rows_at_most),
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_gaps),
                 cmocka_unit_test(test_connections),

@@ -134,29 +134,26 @@ static void add_details(const struct tail_look *look, struct scan_value event, m
         add_member(event, "reason", "", out);
         add_member(event, "error", "", out);
         if (view_int(event, "masked") > 0)
-                buffer_add_text(out, "  (masked)");
+                buffer_add_text(out, "  (error masked)");
 }
 
 void tail_add_event(struct tail_look *look, struct scan_value event, msec now, struct buffer *out)
 {
-        unsigned id_width = 0;
-        AUTO_BUFFER head = {0};
+        const unsigned before = sizeof("00:00:00.000Z") + 1 + KIND_WIDTH;
+        unsigned id_width = 0, room = 2 * look->width;
         AUTO_BUFFER details = {0};
         AUTO_BUFFER shown = {0};
 
         add_time(look, event, out);
         add_kind(look, event, out);
         if (look->tenants)
-                add_column(event, "tenant", &look->tenant_width, &head);
-        add_column(event, "type", &look->type_width, &head);
-        add_column(event, "id", &id_width, &head);
-        buffer_add(out, head.data, head.length);
+                add_column(event, "tenant", &look->tenant_width, &shown);
+        add_column(event, "type", &look->type_width, &shown);
+        add_column(event, "id", &id_width, &shown);
         add_details(look, event, now, &details);
         show_text(&shown, buffer_bytes(&details));
-        unsigned before =
-                sizeof("00:00:00.000Z") + 1 + KIND_WIDTH + show_width(buffer_bytes(&head));
-        if (look->width > 0 && 2 * look->width > before)
-                show_cut(&shown, 2 * look->width - before);
+        if (look->width > 0)
+                show_cut(&shown, room > before ? room - before : 1);
         buffer_add(out, shown.data, shown.length);
         buffer_add_char(out, '\n');
 }
