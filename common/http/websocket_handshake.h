@@ -2,12 +2,17 @@
  *
  * websocket_handshake.h: the handshake of a WebSocket (RFC 6455, section 4). Pure.
  *
- *      GET /api/v1/live HTTP/1.1                   HTTP/1.1 101 Switching Protocols
- *      Host: warren.example                        Upgrade: websocket
- *      Upgrade: websocket                          Connection: Upgrade
- *      Connection: Upgrade                         Sec-WebSocket-Accept:
- * s3pPLMBiTxaQ9kYGzzhZRbK+xOo= Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ== Sec-WebSocket-Version:
- * 13
+ *      GET /api/v1/live HTTP/1.1
+ *      Host: warren.example
+ *      Upgrade: websocket
+ *      Connection: Upgrade
+ *      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+ *      Sec-WebSocket-Version: 13
+ *
+ *      HTTP/1.1 101 Switching Protocols
+ *      Upgrade: websocket
+ *      Connection: Upgrade
+ *      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
  */
 #pragma once
 

@@ -169,7 +169,7 @@ def test_a_gap_is_told_however_the_connection_ends(run):
     lost = "reconnected; may have missed events: the connection was lost"
     assert tail.notes[2] == lost and tail.notes[3].startswith("connection lost: a message is not JSON")
     assert tail.notes[4:] == ["reconnected; nothing was missed", "connection lost: the gateway stops; connecting again",
-                              lost, "warren: the feed ended: its key was revoked or has expired"]
+                              lost, "warren: the feed ended: its key is no longer valid"]
     feed, tail = run(greeted(lambda peer: peer.events(500)), greeted(lambda peer: peer.shut(4001), offset=900),
                      words=("--json",))
     assert tail.end() == EXIT["not allowed"]
@@ -253,7 +253,7 @@ def test_refusals_after_the_feed_began(run):
 
 def test_a_key_that_ends(run):
     _, tail = run(greeted(lambda peer: peer.shut(4001)))
-    assert tail.end() == EXIT["not allowed"] and "its key was revoked or has expired" in tail.told
+    assert tail.end() == EXIT["not allowed"] and "its key is no longer valid" in tail.told
 
 
 def test_it_waits_for_a_gateway_that_is_away(run):

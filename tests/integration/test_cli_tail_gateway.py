@@ -96,5 +96,5 @@ def test_keys(cli, tail):
     tailing = tail(WARREN_API_KEY=short["key"])
     tailing.note("following jobs of acme")
     assert cli("key", "rm", "acme", short["id"]).returncode == 0
-    assert tailing.end(30) == EXIT["not allowed"] and "its key was revoked or has expired" in tailing.told
+    assert tailing.end(30) == EXIT["not allowed"] and "its key is no longer valid" in tailing.told
     assert tail("--status", "dead", "--job", "x").end() == EXIT["refused"]

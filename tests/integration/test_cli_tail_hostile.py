@@ -99,7 +99,7 @@ NO_FEED = {
     "an extension": (odd_handshake(extra=b"Sec-WebSocket-Extensions: permessage-deflate\r\n"), "handshake is wrong"),
     "silence": (switched(), "the server is silent"),
     "pongs only": (pongs, "the live feed does not begin"),
-    "a close": (switched(frame(CLOSE, b"\x0f\xa1", masked=False), code=4001), "revoked or has expired"),
+    "a close": (switched(frame(CLOSE, b"\x0f\xa1", masked=False), code=4001), "no longer valid"),
     "no JSON": (switched(text(b"hello"), code=1000), "a message is not JSON"),
     "another JSON": (switched(text(b"[]"), code=1000), "no JSON object"),
     "another feed": (switched(text(b'{"type": "welcome"}'), code=1000), "not a live feed's"),

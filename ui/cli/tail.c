@@ -102,7 +102,7 @@ static void judge_close(unsigned code, struct bytes reason, struct err *e)
 
         switch (code) {
         case KEY_ENDED:
-                err_set(e, ERR_FORBIDDEN, "the feed ended: its key was revoked or has expired");
+                err_set(e, ERR_FORBIDDEN, "the feed ended: its key is no longer valid");
                 return;
         case CLOSE_GOING_AWAY:
                 err_set(e, ERR_UNAVAILABLE, "the gateway stops");
