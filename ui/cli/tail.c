@@ -10,9 +10,9 @@
 #include "common/amqp/jitter.h"
 #include "common/base/own.h"
 #include "common/http/websocket_client.h"
-#include "common/http/websocket_frames.h"
 #include "ui/cli/api.h"
 #include "ui/cli/tail_feed.h"
+#include "ui/cli/tail_view.h"
 
 enum { SLICE_MS = 250 };
 #define HELLO_WAIT ((msec)10 * MSEC_SECOND)
@@ -94,29 +94,6 @@ static enum outcome end(enum exit_code *out, enum exit_code code)
         return OUTCOME_OVER;
 }
 
-/* The feed's end with a code of its own (docs/http.md). ERR_FORBIDDEN: another connection would be
- * refused. */
-static void judge_close(unsigned code, struct bytes reason, struct err *e)
-{
-        enum { KEY_ENDED = 4001, TOO_SLOW = 4008 };
-
-        switch (code) {
-        case KEY_ENDED:
-                err_set(e, ERR_FORBIDDEN, "the feed ended: its key is no longer valid");
-                return;
-        case CLOSE_GOING_AWAY:
-                err_set(e, ERR_UNAVAILABLE, "the gateway stops");
-                return;
-        case TOO_SLOW:
-                err_set(e, ERR_UNAVAILABLE, "events were not taken fast enough");
-                return;
-        default:
-                err_set(e, ERR_UNAVAILABLE, "the gateway closed the feed with %u%s%.*s", code,
-                        reason.length > 0 ? ": " : "", (int)reason.length,
-                        reason.length > 0 ? reason.data : "");
-        }
-}
-
 /* Takes messages until the connection ends, or the command does. */
 static enum outcome follow(struct tail *t, struct websocket_client *socket, enum exit_code *exit,
                            struct err *e)
@@ -140,7 +117,7 @@ static enum outcome follow(struct tail *t, struct websocket_client *socket, enum
                         t->told[0] = '\0';
                         break;
                 case WEBSOCKET_CLOSED:
-                        judge_close(code, text, e);
+                        tail_judge_close(code, text, e);
                         return OUTCOME_LOST;
                 case WEBSOCKET_FAILED:
                         return OUTCOME_LOST;

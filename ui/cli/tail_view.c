@@ -8,6 +8,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/http/websocket_frames.h"
 #include "ui/cli/count_table.h"
 #include "ui/cli/view.h"
 
@@ -273,4 +274,25 @@ void tail_add_line(struct scan_value counts, struct buffer *out)
         }
         show_text(out, buffer_bytes(&text));
         buffer_add_char(out, '\n');
+}
+
+void tail_judge_close(unsigned code, struct bytes reason, struct err *e)
+{
+        enum { KEY_ENDED = 4001, TOO_SLOW = 4008 };
+
+        switch (code) {
+        case KEY_ENDED:
+                err_set(e, ERR_FORBIDDEN, "the feed ended: its key is no longer valid");
+                return;
+        case CLOSE_GOING_AWAY:
+                err_set(e, ERR_UNAVAILABLE, "the gateway stops");
+                return;
+        case TOO_SLOW:
+                err_set(e, ERR_UNAVAILABLE, "events were not taken fast enough");
+                return;
+        default:
+                err_set(e, ERR_UNAVAILABLE, "the gateway closed the feed with %u%s%.*s", code,
+                        reason.length > 0 ? ": " : "", (int)reason.length,
+                        reason.length > 0 ? reason.data : "");
+        }
 }

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/clock.h"
+#include "common/base/err.h"
 #include "common/base/json_scan.h"
 
 struct tail_look {
@@ -31,3 +32,6 @@ void tail_add_gap(const struct tail_look *look, struct scan_value gap, struct bu
 void tail_add_table(const struct tail_look *look, struct scan_value counts, struct buffer *out);
 /* Adds a line of how many jobs have which status, of all tenants; nothing when it is not said. */
 void tail_add_line(struct scan_value counts, struct buffer *out);
+/* What the feed's end with this code means (docs/http.md). ERR_FORBIDDEN: another connection would
+ * be refused; ERR_UNAVAILABLE. */
+void tail_judge_close(unsigned code, struct bytes reason, struct err *e);
