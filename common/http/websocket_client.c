@@ -81,6 +81,7 @@ static int connect_to(struct websocket_client *w, struct opening *o, struct err 
         curl_easy_setopt(w->easy, CURLOPT_ERRORBUFFER, detail);
         CURLcode code = curl_easy_perform(w->easy);
         curl_easy_setopt(w->easy, CURLOPT_ERRORBUFFER, NULL);
+        curl_easy_setopt(w->easy, CURLOPT_NOPROGRESS, 1L);
         if (curl_judge(code, detail, e) < 0)
                 return -1;
         if (curl_easy_getinfo(w->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0)
@@ -370,8 +371,10 @@ static enum websocket_event exchange(struct websocket_client *w, msec until, str
                 err_set(e, ERR_TIMEOUT, "the server is silent");
                 return WEBSOCKET_FAILED;
         }
-        enum received received = flush(w) ? receive(w, data, &got) : RECEIVED_END;
-        if (received == RECEIVED_END) {
+        /* A server that takes nothing any more may have said why. */
+        bool sent = flush(w);
+        enum received received = receive(w, data, &got);
+        if (received == RECEIVED_END || (received == RECEIVED_NOTHING && !sent)) {
                 err_set(e, ERR_UNAVAILABLE, "the connection ended");
                 return WEBSOCKET_FAILED;
         }

@@ -221,8 +221,10 @@ static enum exit_code run(struct tail *t)
         while (goes_on()) {
                 struct err e = {0};
 
-                if (tail_once(t, &code, &e) == OUTCOME_OVER)
-                        return code;
+                if (tail_once(t, &code, &e) == OUTCOME_OVER) {
+                        enum exit_code flushed = flush(t);
+                        return code != EXIT_DONE ? code : flushed;
+                }
                 if (!goes_on())
                         break;
                 if (!t->feed.began)
