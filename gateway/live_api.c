@@ -99,11 +99,15 @@ static bool read_mode(struct http_request *r, struct live_filter *f)
         return false;
 }
 
+/* A name of a feed that is none of this gateway's is like one of another gateway. */
 static bool read_offset(struct http_request *r, struct live_asked *asked)
 {
         enum { DIGITS_MAX = 15 };
         const char *text = http_query(r, "offset");
+        const char *feed = http_query(r, "feed");
 
+        if (feed != NULL)
+                snprintf(asked->feed, sizeof(asked->feed), "%s", feed[0] != '\0' ? feed : "-");
         if (text == NULL)
                 return true;
         size_t length = strspn(text, "0123456789");
@@ -119,8 +123,8 @@ static bool read_offset(struct http_request *r, struct live_asked *asked)
 /* False: refused, and answered. */
 static bool read_query(struct http_request *r, struct live_asked *asked)
 {
-        static const char *const allowed[] = {"kinds",  "types", "status", "job",
-                                              "tenant", "mode",  "offset", NULL};
+        static const char *const allowed[] = {"kinds", "types",  "status", "job", "tenant",
+                                              "mode",  "offset", "feed",   NULL};
         struct live_filter *f = &asked->filter;
 
         if (!http_query_only(r, allowed))

@@ -367,6 +367,7 @@ static enum websocket_event exchange(struct websocket_client *w, msec until, str
         msec now = clock_mono();
         enum received received = receive(w, data, &got);
 
+        /* A server that takes nothing any more may have said why. */
         if (!flush(w) && received == RECEIVED_NOTHING)
                 received = RECEIVED_END;
         if (received == RECEIVED_END) {

@@ -153,13 +153,14 @@ static bool say_gap(struct live_client *c, msec now)
         return true;
 }
 
-static bool say_hello(struct live_client *c, bool resumed, msec now)
+static bool say_hello(struct live_client *c, const struct live_feed *feed, bool resumed, msec now)
 {
         AUTO_BUFFER text = {0};
 
         json_begin(&text);
         json_begin_object(&text, "hello");
         put_offset(&text, "offset", c->told);
+        json_put_string(&text, "feed", live_feed_name(feed));
         json_put_string(&text, "tenant", c->filter->tenant);
         json_put_string(&text, "mode", c->filter->counts ? "counts" : "events");
         json_put_flag(&text, "resumed", resumed);
@@ -170,6 +171,11 @@ static bool say_hello(struct live_client *c, bool resumed, msec now)
         return c->greeted;
 }
 
+static bool goes_on(const struct live_client *c, const struct live_feed *feed, enum live_gap *why)
+{
+        return live_feed_continues(feed, c->asked.feed, c->asked.offset, why);
+}
+
 /* It is behind the head of the ring; what it asked for and is not there is a gap. */
 static void join_head(struct live_client *c, const struct live_feed *feed)
 {
@@ -178,7 +184,7 @@ static void join_head(struct live_client *c, const struct live_feed *feed)
 
         c->next = live_ring_end(ring);
         c->told = live_ring_head(ring);
-        if (c->asked.resumes && !live_feed_continues(feed, c->asked.offset, &why))
+        if (c->asked.resumes && !goes_on(c, feed, &why))
                 note_gap(c, why, c->asked.offset, c->told);
 }
 
@@ -190,15 +196,15 @@ static bool greet(struct live_client *c, const struct live_feed *feed, msec now)
         if (c->greeted)
                 return true;
         if (!live_feed_has_begun(feed))
-                return now - c->opened_at >= AWAY_AFTER && say_hello(c, false, now);
+                return now - c->opened_at >= AWAY_AFTER && say_hello(c, feed, false, now);
         c->gap.due = false;
         join_head(c, feed);
-        bool resumes = c->asked.resumes && live_feed_continues(feed, c->asked.offset, &why);
+        bool resumes = c->asked.resumes && goes_on(c, feed, &why);
         if (resumes) {
                 c->next = live_ring_after(live_feed_ring(feed), c->asked.offset);
                 c->told = c->asked.offset;
         }
-        return say_hello(c, resumes, now);
+        return say_hello(c, feed, resumes, now);
 }
 
 void live_client_gap(struct live_client *c, enum live_gap why, const struct live_ring *ring)

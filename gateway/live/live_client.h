@@ -30,7 +30,8 @@ struct live_asked {
         struct live_viewer viewer;
         struct live_filter filter; /* of a tenant's key: with that tenant */
         bool resumes;
-        int64_t offset; /* resumes: behind this */
+        int64_t offset;                 /* resumes: behind this */
+        char feed[LIVE_FEED_NAME_SIZE]; /* of this one; "": not said */
 };
 
 struct live_client;

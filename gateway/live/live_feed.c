@@ -4,12 +4,16 @@
  */
 #include "gateway/live/live_feed.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/amqp/pack.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/base/uuid.h"
 #include "gateway/live/live_follower.h"
 #include "gateway/live/live_types.h"
 
@@ -28,6 +32,7 @@ struct live_feed {
         struct live_follower *follower; /* NULL: nobody wants events */
         struct live_types *types;       /* likewise */
         struct live_ring *ring;
+        char name[LIVE_FEED_NAME_SIZE];
         bool begun;
         int64_t begun_at; /* the offset */
         /* The greatest offset that was read of the stream before it was rewound. An offset up to it
@@ -153,6 +158,14 @@ void live_feed_destroy(struct live_feed **feed)
         free(f);
 }
 
+static void choose_name(struct live_feed *f)
+{
+        uint64_t number;
+
+        random_fill(&number, sizeof(number));
+        snprintf(f->name, sizeof(f->name), "%016" PRIx64, number);
+}
+
 static void start(struct live_feed *f, msec now)
 {
         static const struct live_follower_events on = {
@@ -162,6 +175,7 @@ static void start(struct live_feed *f, msec now)
         if (f->failed_at != 0 && now - f->failed_at < RETRY_AFTER)
                 return;
         f->read_at = now;
+        choose_name(f);
         f->types = live_types_create();
         f->follower = live_follower_create(f->link, &on, f, f->loop, &why);
         if (f->follower != NULL)
@@ -206,13 +220,21 @@ const struct live_ring *live_feed_ring(const struct live_feed *f)
         return f->ring;
 }
 
-bool live_feed_continues(const struct live_feed *f, int64_t offset, enum live_gap *why)
+const char *live_feed_name(const struct live_feed *f)
 {
+        return f->name;
+}
+
+bool live_feed_continues(const struct live_feed *f, const char *name, int64_t offset,
+                         enum live_gap *why)
+{
+        bool other = name[0] != '\0' && strcmp(name, f->name) != 0;
+
         if (offset > live_ring_head(f->ring) || offset <= f->unsure)
                 *why = LIVE_GAP_REWOUND;
-        else if (offset < f->begun_at)
+        else if (other || offset < f->begun_at)
                 *why = LIVE_GAP_RESTARTED;
         else
                 *why = LIVE_GAP_OLD_OFFSET;
-        return offset > f->unsure && live_ring_covers(f->ring, offset);
+        return !other && offset > f->unsure && live_ring_covers(f->ring, offset);
 }

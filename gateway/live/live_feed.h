@@ -17,7 +17,7 @@ enum live_gap {
         LIVE_GAP_BEHIND,     /* the stream dropped it before the gateway had read it */
         LIVE_GAP_BROKER,     /* the stream cannot be read now */
 };
-enum { LIVE_GAP_COUNT = LIVE_GAP_BROKER + 1 };
+enum { LIVE_GAP_COUNT = LIVE_GAP_BROKER + 1, LIVE_FEED_NAME_SIZE = 17 };
 const char *live_gap_word(enum live_gap gap);
 
 struct live_feed_events {
@@ -47,5 +47,9 @@ bool live_feed_has_begun(const struct live_feed *f);
 /* How long the stream could not be read for; 0: it is being read. */
 msec live_feed_silent_for(const struct live_feed *f, msec now);
 const struct live_ring *live_feed_ring(const struct live_feed *f);
-/* Whether who has read up to the offset has missed nothing that the ring has not; else why. */
-bool live_feed_continues(const struct live_feed *f, int64_t offset, enum live_gap *why);
+/* Names what was read since the stream was begun to be followed. */
+const char *live_feed_name(const struct live_feed *f);
+/* Whether who has read up to the offset has missed nothing that the ring has not; else why. name:
+ * of the feed that the offset is of; "": not known, so it may be of a stream that is gone. */
+bool live_feed_continues(const struct live_feed *f, const char *name, int64_t offset,
+                         enum live_gap *why);

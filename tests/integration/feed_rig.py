@@ -57,8 +57,8 @@ class Peer:
         self.raw(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  b"Sec-WebSocket-Accept: " + digest + b"\r\n" + extra + b"\r\n" + then)
 
-    def greet(self, offset=0, tenant="acme", mode="events", resumed=False):
-        self.say({"hello": {"offset": offset, "tenant": tenant, "mode": mode, "resumed": resumed}})
+    def greet(self, offset=0, tenant="acme", mode="events", resumed=False, **more):
+        self.say({"hello": {"offset": offset, "tenant": tenant, "mode": mode, "resumed": resumed, **more}})
 
     def say(self, message):
         self.raw(frame(TEXT, json.dumps(message).encode(), masked=False))

@@ -222,6 +222,22 @@ def test_fragments_and_pings(live, key):
     made.close()
 
 
+def test_a_flood_costs_no_memory(live, key):
+    """64 KiB messages at full speed, of clients that read nothing."""
+    def resident():
+        with open(f"/proc/{live.process.pid}/status", encoding="utf-8") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    raw(live, key).close()
+    before = resident()
+    for _ in range(5):
+        made = raw(live, key)
+        for _ in range(100):
+            made.send(frame(TEXT, json.dumps({"ping": "x" * 65000}).encode(), mask=bytes(4)))
+        made.close()
+    assert resident() - before < 64 * 1024  # KB
+
+
 def test_a_stop_says_so(node, services, control, tmp_path_factory):
     program = Gateway(node, tmp_path_factory.mktemp("stop"), *services).wait_ready()
     feed = Feed(program.url, new_key(program, control))

@@ -88,8 +88,9 @@ def test_a_resume_has_no_gap_and_no_repeat(live, node, stream, key):
         got += feed.events()
         offset = feed.offset
         feed.socket.sock.shutdown(socket.SHUT_RDWR)  # what is on its way is lost
-        feed = Feed(live.url, key, offset=offset)
-        assert feed.hello == {"offset": offset, "tenant": "acme", "mode": "events", "resumed": True}
+        name = feed.hello["feed"]
+        feed = Feed(live.url, key, offset=offset, feed=name)
+        assert feed.hello == {"offset": offset, "feed": name, "tenant": "acme", "mode": "events", "resumed": True}
     published = publisher.stop()
     last = uuid7()
     stream.job(last)
@@ -110,6 +111,8 @@ def test_offsets_that_the_ring_does_not_have(live, stream, key):
             assert early.hello["resumed"] is False and early.hello["offset"] >= head
             gap = early.gap()
             assert gap["from"] == 0 and gap["to"] == early.hello["offset"] and gap["why"] in ("restarted", "old_offset")
+        with Feed(live.url, key, offset=head, feed="0123456789abcdef") as another:
+            assert another.hello["feed"] == feed.hello["feed"] and another.gap()["why"] == "restarted"
         id = uuid7()
         stream.job(id)
         feed.event(id=id)

@@ -233,6 +233,31 @@ static void test_connections_in_json(void **state)
         check(steps, COUNT(steps), &f);
 }
 
+/* An offset goes with the name of the feed that told it. */
+static void test_names(void **state)
+{
+        static const struct {
+                const char *message, *want;
+        } table[] = {
+                {"{\"hello\":{\"offset\":5,\"feed\":\"a\"}}", "a"},
+                {"{\"hello\":{\"offset\":null,\"feed\":\"b\"}}", "a"},
+                {"{\"offset\":2,\"events\":[]}", "b"},
+                {"{\"hello\":{\"feed\":\"c\"}}", "b"},
+                {"{\"gap\":{\"to\":null}}", "b"},
+                {"{\"gap\":{\"to\":3}}", "c"},
+                {"{\"hello\":{\"offset\":4}}", ""},
+        };
+        struct tail_feed f = {.offset = -1};
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                struct err e = {0};
+                assert_int_equal(tail_feed_take(&f, bytes_of_text(table[i].message), NOW, &e), 0);
+                assert_string_equal(f.name, table[i].want);
+        }
+        tail_feed_fini(&f);
+}
+
 static void test_what_is_no_feed(void **state)
 {
         static const char *const messages[] = {
@@ -260,6 +285,7 @@ int main(void)
                 cmocka_unit_test(test_gaps),
                 cmocka_unit_test(test_connections),
                 cmocka_unit_test(test_connections_in_json),
+                cmocka_unit_test(test_names),
                 cmocka_unit_test(test_what_is_no_feed),
         };
 

@@ -83,8 +83,13 @@ static char *make_path(const struct tail *t)
                 buffer_add_text(&path, "&kinds=");
                 add_kinds(kinds, &path);
         }
-        if (t->feed.offset >= 0 && !counts)
+        if (t->feed.offset >= 0 && !counts) {
                 buffer_printf(&path, "&offset=%lld", (long long)t->feed.offset);
+                if (t->feed.name[0] != '\0') {
+                        buffer_add_text(&path, "&feed=");
+                        url_encode(&path, t->feed.name);
+                }
+        }
         return buffer_take(&path);
 }
 
