@@ -243,7 +243,8 @@ def test_odd_messages_are_taken_as_what_they_are():
         if words == ("--json",):
             told = [json.loads(line) for line in tail.lines]
             assert told[-1]["kind"] == "job_dlq"
-            assert [line["error"] for line in told if line.get("type") == "\x85"] == ["\x9b31m \x7f\u202e"]
+            assert [line["error"] for line in told if isinstance(line, dict) and line.get("type") == "\x85"] == [
+                "\x9b31m \x7f\u202e"]
         else:
             assert "may have missed events (offsets 1 to 2)\n" in tail.told + "\n"
         feed.close()
