@@ -1,39 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * websocket_upgrade.c: the handshake of a WebSocket.
+ * websocket_upgrade.c: checks and answers the handshake of a WebSocket.
  */
 #include <assert.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/http/answer.h"
+#include "common/http/websocket_handshake.h"
 #include "common/http/websockets.h"
-
-enum { KEY_LENGTH = 24 }; /* 16 bytes in base64 */
-
-/* Whether a header's list has the word, in any case of letters. list: or NULL. */
-static bool list_has(const char *list, const char *word)
-{
-        size_t length = strlen(word);
-
-        while (list != NULL && *list != '\0') {
-                list += strspn(list, " \t,");
-                size_t size = strcspn(list, " \t,");
-                if (size == length && strncasecmp(list, word, length) == 0)
-                        return true;
-                list += size;
-        }
-        return false;
-}
 
 static bool is_key(const char *key)
 {
         static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                      "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
-        return key != NULL && strlen(key) == KEY_LENGTH && strspn(key, base64) == KEY_LENGTH - 2 &&
-               strcmp(key + KEY_LENGTH - 2, "==") == 0;
+        return key != NULL && strlen(key) == HANDSHAKE_KEY_LENGTH &&
+               strspn(key, base64) == HANDSHAKE_KEY_LENGTH - 2 &&
+               strcmp(key + HANDSHAKE_KEY_LENGTH - 2, "==") == 0;
 }
 
 /* Whether a page of this origin may connect: "https://warren.example:8443" needs the Host
@@ -52,7 +36,7 @@ static bool accept_handshake(struct http_request *r, const char *origin)
 {
         const char *version = http_header(r, "Sec-WebSocket-Version");
 
-        if (!list_has(http_header(r, "Upgrade"), "websocket") || version == NULL ||
+        if (!handshake_list_has(http_header(r, "Upgrade"), "websocket") || version == NULL ||
             strcmp(version, "13") != 0) {
                 http_add_header(r, "Upgrade", "websocket");
                 http_add_header(r, "Sec-WebSocket-Version", "13");
@@ -60,7 +44,7 @@ static bool accept_handshake(struct http_request *r, const char *origin)
                 return false;
         }
         if (strcmp(r->method, "GET") != 0 || strcmp(r->info->http_version, "1.1") != 0 ||
-            !list_has(http_header(r, "Connection"), "upgrade") ||
+            !handshake_list_has(http_header(r, "Connection"), "upgrade") ||
             !is_key(http_header(r, "Sec-WebSocket-Key"))) {
                 http_problem(r, 400, "the WebSocket handshake is malformed");
                 return false;
@@ -72,21 +56,6 @@ static bool accept_handshake(struct http_request *r, const char *origin)
         return true;
 }
 
-static int write_accept(const struct http_request *r, struct buffer *accept, struct err *e)
-{
-        static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 */
-        unsigned char digest[EVP_MAX_MD_SIZE];
-        unsigned int size = 0;
-        char text[KEY_LENGTH + sizeof(guid)];
-
-        memcpy(text, http_header(r, "Sec-WebSocket-Key"), KEY_LENGTH);
-        memcpy(text + KEY_LENGTH, guid, sizeof(guid));
-        if (EVP_Digest(text, strlen(text), digest, &size, EVP_sha1(), NULL) != 1)
-                return err_set(e, ERR_UNAVAILABLE, "SHA-1 is not available");
-        buffer_add_base64(accept, bytes_of(digest, size));
-        return 0;
-}
-
 /* Takes the socket, and writes the 101 to be sent first. NULL: failed; the request can still be
  * answered. */
 static struct known_socket *take_socket(struct http_request *r, struct buffer *answer,
@@ -94,7 +63,7 @@ static struct known_socket *take_socket(struct http_request *r, struct buffer *a
 {
         AUTO_BUFFER accept = {0};
 
-        if (write_accept(r, &accept, e) < 0)
+        if (handshake_accept(http_header(r, "Sec-WebSocket-Key"), &accept, e) < 0)
                 return NULL;
         struct known_socket *socket = connection_take(r->connection, e);
         if (socket == NULL)
