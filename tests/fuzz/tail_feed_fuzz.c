@@ -40,6 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
                 return 0;
         struct tail_feed f = {
                 .json = (data[0] & 1) != 0,
+                .mark = -1,
                 .offset = (data[0] & 2) != 0 ? 7 : -1,
                 .look = {.width = data[0] / 4},
         };

@@ -63,8 +63,8 @@ class Peer:
     def say(self, message):
         self.raw(frame(TEXT, json.dumps(message).encode(), masked=False))
 
-    def events(self, offset, *events):
-        self.say({"offset": offset, "at": "2026-01-01T00:00:31.000Z", "events": events})
+    def events(self, offset, *events, mark=None):
+        self.say({"offset": offset, "mark": mark, "at": "2026-01-01T00:00:31.000Z", "events": events})
 
     def hear(self):
         """The client's next frame, which must be masked: opcode and payload; None at the end."""

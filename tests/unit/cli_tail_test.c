@@ -233,27 +233,29 @@ static void test_connections_in_json(void **state)
         check(steps, COUNT(steps), &f);
 }
 
-/* An offset goes with the name of the feed that told it. */
-static void test_names(void **state)
+/* An offset goes with the mark that was told with it. */
+static void test_marks(void **state)
 {
         static const struct {
-                const char *message, *want;
+                const char *message;
+                int64_t offset, mark;
         } table[] = {
-                {"{\"hello\":{\"offset\":5,\"feed\":\"a\"}}", "a"},
-                {"{\"hello\":{\"offset\":null,\"feed\":\"b\"}}", "a"},
-                {"{\"offset\":2,\"events\":[]}", "b"},
-                {"{\"hello\":{\"feed\":\"c\"}}", "b"},
-                {"{\"gap\":{\"to\":null}}", "b"},
-                {"{\"gap\":{\"to\":3}}", "c"},
-                {"{\"hello\":{\"offset\":4}}", ""},
+                {"{\"hello\":{\"offset\":5,\"mark\":9007199254740991}}", 5, 9007199254740991},
+                {"{\"hello\":{\"offset\":null,\"mark\":null}}", 5, 9007199254740991},
+                {"{\"offset\":7,\"mark\":0,\"events\":[]}", 7, 0},
+                {"{\"gap\":{\"to\":null}}", 7, 0},
+                {"{\"gap\":{\"to\":9}}", 9, -1},
+                {"{\"offset\":10,\"mark\":4,\"events\":[]}", 10, 4},
+                {"{\"offset\":11,\"mark\":null,\"events\":[]}", 11, -1},
         };
-        struct tail_feed f = {.offset = -1};
+        struct tail_feed f = {.offset = -1, .mark = -1};
 
         (void)state;
         for (size_t i = 0; i < COUNT(table); i++) {
                 struct err e = {0};
                 assert_int_equal(tail_feed_take(&f, bytes_of_text(table[i].message), NOW, &e), 0);
-                assert_string_equal(f.name, table[i].want);
+                assert_int_equal(f.offset, table[i].offset);
+                assert_int_equal(f.mark, table[i].mark);
         }
         tail_feed_fini(&f);
 }
@@ -285,7 +287,7 @@ int main(void)
                 cmocka_unit_test(test_gaps),
                 cmocka_unit_test(test_connections),
                 cmocka_unit_test(test_connections_in_json),
-                cmocka_unit_test(test_names),
+                cmocka_unit_test(test_marks),
                 cmocka_unit_test(test_what_is_no_feed),
         };
 

@@ -85,10 +85,8 @@ static char *make_path(const struct tail *t)
         }
         if (t->feed.offset >= 0 && !counts) {
                 buffer_printf(&path, "&offset=%lld", (long long)t->feed.offset);
-                if (t->feed.name[0] != '\0') {
-                        buffer_add_text(&path, "&feed=");
-                        url_encode(&path, t->feed.name);
-                }
+                if (t->feed.mark >= 0)
+                        buffer_printf(&path, "&mark=%lld", (long long)t->feed.mark);
         }
         return buffer_take(&path);
 }
@@ -275,6 +273,7 @@ enum exit_code command_tail(struct cli *c)
                 .c = c,
                 .pause = PAUSE_FIRST,
                 .feed = {.json = c->json,
+                         .mark = -1,
                          .offset = since != NULL ? strtoll(since, NULL, 10) : -1,
                          .look = {.filtered = first_filter(c) != NULL,
                                   .terminal = c->terminal,

@@ -48,22 +48,13 @@ void tail_feed_connect(struct tail_feed *f)
         f->asked = f->offset;
 }
 
-/* The known offset, and the name of its feed, stay when the member is null or missing. */
+/* The known offset stays, with its mark, when the member is null or missing. */
 static void take_offset(struct tail_feed *f, struct scan_value of, const char *member)
 {
         if (view_int(of, member) < 0)
                 return;
         f->offset = view_int(of, member);
-        memcpy(f->name, f->greeter, sizeof(f->name));
-}
-
-/* A name that is too long is none: then the offset alone is asked for. */
-static void take_name(struct tail_feed *f, struct scan_value hello)
-{
-        AUTO_BUFFER name = {0};
-
-        view_add(hello, "feed", &name);
-        (void)!bytes_to_text(buffer_bytes(&name), f->greeter, sizeof(f->greeter));
+        f->mark = view_int(of, "mark");
 }
 
 /* What happens from now on is told; before the first hello, nothing is. */
@@ -86,7 +77,6 @@ static void take_hello(struct tail_feed *f, struct scan_value hello)
         f->again = f->began;
         f->began = f->greeted = true;
         f->look.tenants = view_is(hello, "tenant", "*");
-        take_name(f, hello);
         take_offset(f, hello, "offset"); /* none while the stream cannot be read */
         if (!f->again)
                 tell_beginning(f, hello);

@@ -278,7 +278,7 @@ void tail_add_line(struct scan_value counts, struct buffer *out)
 
 void tail_judge_close(unsigned code, struct bytes reason, struct err *e)
 {
-        enum { KEY_ENDED = 4001, TOO_SLOW = 4008 };
+        enum { SILENT = 1008, KEY_ENDED = 4001, TOO_SLOW = 4008 };
 
         switch (code) {
         case KEY_ENDED:
@@ -286,6 +286,9 @@ void tail_judge_close(unsigned code, struct bytes reason, struct err *e)
                 return;
         case CLOSE_GOING_AWAY:
                 err_set(e, ERR_UNAVAILABLE, "the gateway stops");
+                return;
+        case SILENT:
+                err_set(e, ERR_UNAVAILABLE, "the gateway heard nothing for too long");
                 return;
         case TOO_SLOW:
                 err_set(e, ERR_UNAVAILABLE, "events were not taken fast enough");
