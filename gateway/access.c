@@ -134,7 +134,7 @@ static bool tenant_is_gone(struct gateway *g, const struct caller *c)
         return c->tenant[0] != '\0' && !control_tenant(g->control, c->tenant, &t);
 }
 
-static void find_origin(struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE])
+void access_address(struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE])
 {
         if (!origin_address(g->settings->trusted_proxies, r, out) &&
             !atomic_exchange(&g->told_of_proxy, true))
@@ -144,14 +144,11 @@ static void find_origin(struct gateway *g, const struct http_request *r, char ou
 }
 
 /* Whether the key is in force still, and notes its use. */
-static enum access check_use(struct gateway *g, const struct http_request *r,
-                             const struct key_record *k, const struct caller *c)
+static enum access check_use_from(struct gateway *g, const struct key_record *k,
+                                  const struct caller *c, const char *from)
 {
-        char from[ORIGIN_SIZE];
-
         if (tenant_is_gone(g, c))
                 return ACCESS_WRONG;
-        find_origin(g, r, from);
         switch (key_watch_use(g->key_watch, k, from)) {
         case KEY_CHECKED:
                 return ACCESS_GRANTED;
@@ -161,6 +158,26 @@ static enum access check_use(struct gateway *g, const struct http_request *r,
                 break;
         }
         return ACCESS_UNCHECKED;
+}
+
+static enum access check_use(struct gateway *g, const struct http_request *r,
+                             const struct key_record *k, const struct caller *c)
+{
+        char from[ORIGIN_SIZE];
+
+        access_address(g, r, from);
+        return check_use_from(g, k, c, from);
+}
+
+enum access access_again(struct gateway *g, const char *key, const char *from)
+{
+        struct key_record record;
+        struct caller c = {0};
+
+        if (!control_key(g->control, key, &record))
+                return ACCESS_WRONG;
+        enum access access = judge_record(&record, SCOPE_READ, clock_wall(), &c);
+        return access == ACCESS_GRANTED ? check_use_from(g, &record, &c, from) : access;
 }
 
 /* A text that should be a key. */

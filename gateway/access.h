@@ -8,6 +8,7 @@
 
 #include "common/http/server.h"
 #include "common/model/record.h"
+#include "gateway/origin.h"
 
 struct gateway;
 
@@ -43,10 +44,15 @@ enum access access_of(struct gateway *g, struct http_request *r, unsigned needed
 /* Judges a key that a client gave: as the header Authorization would. */
 enum access access_of_key(struct gateway *g, const struct http_request *r, const char *key,
                           struct key_record *record, struct caller *out);
+/* Whether a key that was let in may still read, and notes its use. from: the client's address.
+ * GRANTED, WRONG, NO_SCOPE or UNCHECKED. Any thread; does not block. */
+enum access access_again(struct gateway *g, const char *key, const char *from);
 /* Answers what was not granted; true: it was. */
 bool access_answer(struct gateway *g, struct http_request *r, enum access access);
 /* False: keys have not been read yet; 503 has been answered. */
 bool access_is_ready(struct gateway *g, struct http_request *r);
+/* The client's address, behind a trusted proxy that of its header. */
+void access_address(struct gateway *g, const struct http_request *r, char out[ORIGIN_SIZE]);
 /* X-Warren: 1, which a page of another site cannot send. */
 bool access_is_own_page(const struct http_request *r);
 

@@ -22,6 +22,7 @@
 #include "gateway/in_flight.h"
 #include "gateway/key_watch.h"
 #include "gateway/limiter.h"
+#include "gateway/live/live.h"
 #include "gateway/logins.h"
 #include "gateway/meters.h"
 #include "gateway/packer.h"
@@ -47,6 +48,7 @@ struct gateway {
         /* before start */
         const struct gateway_settings *settings;
         char name[GATEWAY_NAME_SIZE]; /* gateway@host */
+        char live_name[LINK_NAME_SIZE];
         struct http_route routes[GATEWAY_ROUTES_MAX];
         char route_names[GATEWAY_ROUTES_MAX][ROUTE_NAME_SIZE]; /* "GET /api/v1/jobs" */
         struct mask_words mask;
@@ -62,6 +64,7 @@ struct gateway {
         struct key_watch *key_watch;
         struct broker_state *broker;
         struct health_view *health_view;
+        struct live *live; /* NULL: live_max is 0 */
         /* loop thread only, except for calls that their headers allow on any thread */
         struct service *service;
         struct named_link queues; /* publishes jobs to their queues, which feeds no stream */

@@ -241,19 +241,23 @@ static int create_servers(struct gateway *g, struct err *e)
         if (g->health == NULL)
                 return -1;
         routes_init(g);
+        if (live_begin(g, e) != 0)
+                return -1;
         g->server = http_server_create(
-                &(struct http_server_config){.address = s->address,
-                                             .port = (uint16_t)s->port,
-                                             .threads = (unsigned)s->threads,
-                                             .body_deadline = s->body_deadline,
-                                             .answer_deadline = s->answer_deadline,
-                                             .routes = g->routes,
-                                             .owner = g,
-                                             .authorize = access_authorize,
-                                             .answered = on_answer,
-                                             .preflight = cors_preflight,
-                                             .security_headers = headers_security,
-                                             .decorate = headers_decorate},
+                &(struct http_server_config){
+                        .address = s->address,
+                        .port = (uint16_t)s->port,
+                        .threads = (unsigned)s->threads,
+                        .body_deadline = s->body_deadline,
+                        .answer_deadline = s->answer_deadline,
+                        .routes = g->routes,
+                        .owner = g,
+                        .websockets = g->live != NULL ? live_websockets(g->live) : NULL,
+                        .authorize = access_authorize,
+                        .answered = on_answer,
+                        .preflight = cors_preflight,
+                        .security_headers = headers_security,
+                        .decorate = headers_decorate},
                 e);
         return g->server != NULL ? 0 : -1;
 }
@@ -269,6 +273,7 @@ static void finish_requests(uv_work_t *work)
         http_client_stop(g->status_store);
         http_client_stop(g->dlx_monitor);
         http_server_destroy(&g->server);
+        live_destroy(&g->live);
         key_watch_destroy(&g->key_watch);
         claims_finish(g->claims, FINISH_CLAIMS);
 }
@@ -377,6 +382,7 @@ static void end(void *owner)
                 uv_run(service_loop(g->service), UV_RUN_ONCE);
         log_untold(g);
         http_server_destroy(&g->server);
+        live_destroy(&g->live);
         key_watch_destroy(&g->key_watch);
         logins_destroy(&g->logins);
         health_destroy(&g->health);

@@ -6,6 +6,8 @@
 
 #include "common/http/server.h"
 
+struct gateway;
+
 enum { SUBMISSION_EXTRA = 16 * 1024 /* most bytes of a submission beside its payload */ };
 
 /* POST /jobs, and /jobs/batch, whose route is `streamed`. */
@@ -35,6 +37,10 @@ http_handler forward_payload;
 http_handler why_get, job_retry, job_forget;
 /* Answers of several services, or to which the gateway adds what only gateways know. */
 http_handler queues_get, health_get;
+/* The live feed: the request goes on as a WebSocket. */
+http_handler live_get;
+/* Makes g->live, after the key watch and before the server; it must be destroyed between them. */
+int live_begin(struct gateway *g, struct err *e) MUST_CHECK;
 /* Pause and resume of a tenant, which its own keys may do too. */
 http_handler own_tenant_act;
 /* Logins by cookie. */

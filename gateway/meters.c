@@ -62,5 +62,6 @@ void meters_init(struct meters *m)
                               "Submissions that the broker has not confirmed yet.");
         m->untold = METRIC(GAUGE, "warren_jobs_untold",
                            "Jobs of which the event stream is not known to have been told.");
+        live_meters_init(&m->live, m->metrics);
         show_zeros(m);
 }

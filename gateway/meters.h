@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/metrics/metrics.h"
+#include "gateway/live/live_meters.h"
 
 struct meters {
         struct metrics *metrics;
@@ -26,6 +27,7 @@ struct meters {
         struct metric *link_up;  /* label: link */
         struct metric *in_flight;
         struct metric *untold;
+        struct live_meters live;
 };
 
 /* The owner destroys `metrics`. */

@@ -49,6 +49,7 @@ static const struct public_route table[] = {
         READ("/api/v1/queues", queues_get, SCOPE_READ),
         READ("/api/v1/workers", TO_STORE, SCOPE_READ),
         READ("/api/v1/health", health_get, SCOPE_READ),
+        READ("/api/v1/live", live_get, SCOPE_READ),
 
         ACT("POST", "/api/v1/jobs/{id}/cancel", TO_STORE, SCOPE_OPERATE, "job.cancel"),
         ACT("POST", "/api/v1/jobs/{id}/run-now", TO_STORE, SCOPE_OPERATE, "job.run_now"),

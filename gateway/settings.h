@@ -21,6 +21,7 @@ struct gateway_settings {
         int64_t window_messages, window_bytes;
         msec drain_limit;
         int64_t acts_rate;
+        int64_t live_max;
         char *mask_members;
         char *cors_origins;    /* NULL: none */
         char *trusted_proxies; /* NULL: none */

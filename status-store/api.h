@@ -107,7 +107,7 @@ void api_answer_tenant(struct api *a, struct http_request *r, api_write_fn *writ
 int api_await(struct api *a, enum record_kind kind, const char *name, int status);
 
 http_handler jobs_list, jobs_get, jobs_attempts, jobs_events, jobs_payload, jobs_why, lookup_get;
-http_handler stats_get, stats_timeseries, queues_list, workers_list, health_get;
+http_handler stats_get, counts_get, stats_timeseries, queues_list, workers_list, health_get;
 http_handler deliveries_check, types_check;
 http_handler jobs_cancel, jobs_run_now, jobs_patch, jobs_retry, jobs_forget, runs_grant;
 http_handler operations_cancel, operations_run_now; /* previews and starts */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * counts_api.c: GET /stats, GET /stats/timeseries, POST /deliveries/check and /types/check of the
- * internal API.
+ * counts_api.c: GET /stats, GET /counts, GET /stats/timeseries, POST /deliveries/check and
+ * /types/check of the internal API.
  */
 
 #include "common/base/json_read.h"
@@ -32,6 +32,18 @@ static int write_stats(struct reader *r, const char *tenant, msec as_of, struct 
 void stats_get(void *owner, struct http_request *r)
 {
         api_answer_tenant(owner, r, write_stats);
+}
+
+static int write_counts(struct reader *r, const char *tenant, msec as_of, struct buffer *out,
+                        struct err *e)
+{
+        (void)as_of;
+        return counts_write(r, tenant, out, e);
+}
+
+void counts_get(void *owner, struct http_request *r)
+{
+        api_answer_tenant(owner, r, write_counts);
 }
 
 void stats_timeseries(void *owner, struct http_request *r)

@@ -22,6 +22,7 @@ const struct http_route api_routes[] = {
         {"GET", "/internal/v1/jobs/{id}/why", jobs_why, .scope = NO_PAYLOAD},
         {"GET", "/internal/v1/lookup", lookup_get, .scope = NO_PAYLOAD},
         {"GET", "/internal/v1/stats", stats_get, .scope = NO_PAYLOAD},
+        {"GET", "/internal/v1/counts", counts_get, .scope = NO_PAYLOAD},
         {"GET", "/internal/v1/stats/timeseries", stats_timeseries, .scope = NO_PAYLOAD},
         {"GET", "/internal/v1/queues", queues_list, .scope = NO_PAYLOAD},
         {"GET", "/internal/v1/workers", workers_list, .scope = NO_PAYLOAD},

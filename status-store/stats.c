@@ -126,6 +126,25 @@ static int add_history(struct reader *r, json_t *answer, struct err *e)
         return json_object_set_new(answer, "history", history);
 }
 
+/* As members, without the braces. */
+static void add_members(json_t *answer, struct buffer *out)
+{
+        AUTO_FREE char *text =
+                json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(6) | JSON_PRESERVE_ORDER);
+
+        buffer_add(out, text + 1, strlen(text) - 2);
+}
+
+int counts_write(struct reader *r, const char *tenant, struct buffer *out, struct err *e)
+{
+        json_auto_t *answer = json_object();
+
+        if (count_jobs(r, tenant, answer, e) != 0)
+                return -1;
+        add_members(answer, out);
+        return 0;
+}
+
 int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *out, struct err *e)
 {
         json_auto_t *answer = json_object();
@@ -133,8 +152,6 @@ int stats_write(struct reader *r, const char *tenant, msec now, struct buffer *o
             add_period(r, tenant, now, 1, answer, e) != 0 ||
             add_period(r, tenant, now, 60, answer, e) != 0 || add_history(r, answer, e) != 0)
                 return -1;
-        AUTO_FREE char *text =
-                json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(6) | JSON_PRESERVE_ORDER);
-        buffer_add(out, text + 1, strlen(text) - 2);
+        add_members(answer, out);
         return 0;
 }

@@ -35,6 +35,9 @@ STORE = ["registry", "projection", "jobs", "provisioning", "why", "acts"]
 for place, folder in enumerate(STORE):
     BELOW["status-store/" + folder] = COMMON + ["status-store/" + below for below in STORE[:place]]
 BELOW["status-store"] = COMMON + ["status-store/" + folder for folder in STORE]
+# The gateway's live feed knows nothing of the rest of the gateway.
+BELOW["gateway"] = COMMON + ["gateway/live"]
+BELOW["gateway/live"] = COMMON
 # The consumer has programs of its own beside it, and what it runs handlers with knows nothing of
 # the rest. The plugin's contract is public.
 BELOW["consumer"] = COMMON + ["consumer/runner"]

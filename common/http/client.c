@@ -5,7 +5,6 @@
 #include "common/http/client.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/own.h"
+#include "common/http/curl_setup.h"
 
 /* An idle connection occupies a thread of its server until the server needs that or 20 s have
  * passed. One that has idled for IDLE_AGE_MAX is not used again: the server may be ending it. */
@@ -210,17 +210,11 @@ static struct curl_slist *header_lines(const struct http_client *c, const struct
 
 static void set_limits(CURL *easy, struct http_client *c, msec timeout)
 {
+        curl_setup(easy, c->config.connect_timeout);
         curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
         curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
         curl_easy_setopt(easy, CURLOPT_XFERINFODATA, c);
-        curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(easy, CURLOPT_PROXY, "");
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->config.connect_timeout);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout);
-        curl_easy_setopt(easy, CURLOPT_USERAGENT, "warren/" WARREN_VERSION);
 }
 
 static void set_request(CURL *easy, const struct http_client *c, const struct http_call *call)
@@ -238,20 +232,6 @@ static void set_request(CURL *easy, const struct http_client *c, const struct ht
                 curl_easy_setopt(easy, CURLOPT_PASSWORD,
                                  c->config.password != NULL ? c->config.password : "");
         }
-}
-
-static int judge(CURLcode code, const struct exchange *x, const char *detail, struct err *e)
-{
-        if (code == CURLE_OK)
-                return 0;
-        if (x->too_large)
-                return err_set(e, ERR_TOO_LARGE, "the answer exceeds %zu bytes", x->answer_max);
-        if (code == CURLE_ABORTED_BY_CALLBACK)
-                return err_set(e, ERR_UNAVAILABLE, "stopping");
-        if (code == CURLE_OPERATION_TIMEDOUT)
-                return err_set(e, ERR_TIMEOUT, "no answer in time");
-        return err_set(e, ERR_UNAVAILABLE, "%s",
-                       detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
 /* -1: none, or a date. */
@@ -333,7 +313,9 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
         }
         curl_slist_free_all(lines);
         return_handle(c, easy);
-        return judge(code, &x, detail, e);
+        if (x.too_large)
+                return err_set(e, ERR_TOO_LARGE, "the answer exceeds %zu bytes", x.answer_max);
+        return curl_judge(code, detail, e);
 }
 
 void url_encode(struct buffer *out, const char *text)

@@ -6,13 +6,14 @@
 
 #include <stdint.h>
 
-enum { HEAD_LEAST = 2, MASK_SIZE = 4, FINAL = 0x80, RESERVED = 0x70, MASKED = 0x80 };
+enum { HEAD_LEAST = 2, FINAL = 0x80, RESERVED = 0x70, MASKED = 0x80 };
 
 struct frame {
         enum frame_opcode opcode;
-        bool final;
+        bool final, masked;
         uint64_t length;
-        size_t head; /* bytes before the payload */
+        size_t extra; /* bytes of the length after the first two bytes */
+        size_t head;  /* bytes before the payload */
 };
 
 void frames_fini(struct frame_reader *r)
@@ -42,13 +43,16 @@ static uint64_t big_endian(const unsigned char *at, size_t size)
 static struct frame read_start(const unsigned char *at)
 {
         unsigned length = at[1] & 0x7f;
+        bool masked = (at[1] & MASKED) != 0;
         size_t extra = length == 127 ? 8 : length == 126 ? 2 : 0;
 
         return (struct frame){
                 .opcode = (enum frame_opcode)(at[0] & 0x0f),
                 .final = (at[0] & FINAL) != 0,
+                .masked = masked,
                 .length = length,
-                .head = HEAD_LEAST + extra + MASK_SIZE,
+                .extra = extra,
+                .head = HEAD_LEAST + extra + (masked ? FRAME_MASK_SIZE : 0),
         };
 }
 
@@ -61,7 +65,7 @@ static bool is_control(const struct frame *f)
 static unsigned judge_start(const struct frame_reader *r, const struct frame *f,
                             const unsigned char *at)
 {
-        if ((at[0] & RESERVED) != 0 || (at[1] & MASKED) == 0)
+        if ((at[0] & RESERVED) != 0 || f->masked != (r->sender == FRAMES_OF_CLIENT))
                 return CLOSE_PROTOCOL_ERROR;
         switch (f->opcode) {
         case FRAME_CONTINUATION:
@@ -78,14 +82,21 @@ static unsigned judge_start(const struct frame_reader *r, const struct frame *f,
         return CLOSE_PROTOCOL_ERROR;
 }
 
+/* Masks a payload, or takes its mask off. */
+static void apply_mask(char *payload, size_t length, const unsigned char *mask)
+{
+        for (size_t i = 0; i < length; i++)
+                payload[i] = (char)((unsigned char)payload[i] ^ mask[i % FRAME_MASK_SIZE]);
+}
+
 static void add_unmasked(struct buffer *out, const struct frame *f, const char *at)
 {
-        const char *mask = at + f->head - MASK_SIZE;
         size_t begin = out->length;
 
         buffer_add(out, at + f->head, (size_t)f->length);
-        for (size_t i = 0; i < f->length; i++)
-                out->data[begin + i] = (char)(out->data[begin + i] ^ mask[i % MASK_SIZE]);
+        if (f->masked)
+                apply_mask(out->data + begin, (size_t)f->length,
+                           (const unsigned char *)at + f->head - FRAME_MASK_SIZE);
 }
 
 static bool is_close_code(unsigned code)
@@ -155,7 +166,7 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
                         return FRAME_NOTHING;
                 /* A length in more bytes than needed is accepted. */
                 if (f.length > FRAME_CONTROL_MAX)
-                        f.length = big_endian(at + HEAD_LEAST, f.head - HEAD_LEAST - MASK_SIZE);
+                        f.length = big_endian(at + HEAD_LEAST, f.extra);
                 size_t held = is_control(&f) || !r->in_message ? 0 : r->message.length;
                 if (!is_control(&f) && f.length > r->message_max - held) {
                         *code = CLOSE_TOO_BIG;
@@ -172,22 +183,53 @@ enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsi
         }
 }
 
-void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload)
+static void write_head(struct buffer *out, enum frame_opcode opcode, size_t length, int masked)
 {
-        size_t length = payload.length;
-        size_t extra = length <= 125 ? 0 : length <= UINT16_MAX ? 2 : 8;
+        size_t extra = length <= FRAME_CONTROL_MAX ? 0 : length <= UINT16_MAX ? 2 : 8;
+        size_t first = extra == 0 ? length : extra == 2 ? 126 : 127;
 
-        buffer_reserve(out, HEAD_LEAST + extra + length);
+        buffer_reserve(out, HEAD_LEAST + extra + FRAME_MASK_SIZE + length);
         buffer_add_char(out, (char)(FINAL | (int)opcode));
-        buffer_add_char(out, (char)(extra == 0 ? length : extra == 2 ? 126 : 127));
+        buffer_add_char(out, (char)(masked | (int)first));
         for (size_t i = extra; i > 0; i--)
                 buffer_add_char(out, (char)(length >> 8 * (i - 1) & 0xff));
-        buffer_add(out, payload.data, length);
+}
+
+void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload)
+{
+        write_head(out, opcode, payload.length, 0);
+        buffer_add(out, payload.data, payload.length);
+}
+
+struct bytes frame_close_payload(unsigned code, char out[2])
+{
+        out[0] = (char)(code >> 8);
+        out[1] = (char)(code & 0xff);
+        return bytes_of(out, code == CLOSE_NONE ? 0 : 2);
+}
+
+size_t frame_length(const char *frame)
+{
+        const unsigned char *at = (const unsigned char *)frame;
+        size_t extra = at[1] == 127 ? 8 : at[1] == 126 ? 2 : 0;
+
+        return HEAD_LEAST + extra +
+               (size_t)(extra == 0 ? at[1] : big_endian(at + HEAD_LEAST, extra));
 }
 
 void frame_write_close(struct buffer *out, unsigned code)
 {
-        const char bytes[2] = {(char)(code >> 8), (char)(code & 0xff)};
+        char bytes[2];
 
-        frame_write(out, FRAME_CLOSE, bytes_of(bytes, code == CLOSE_NONE ? 0 : 2));
+        frame_write(out, FRAME_CLOSE, frame_close_payload(code, bytes));
+}
+
+void frame_write_masked(struct buffer *out, enum frame_opcode opcode, struct bytes payload,
+                        const unsigned char mask[FRAME_MASK_SIZE])
+{
+        write_head(out, opcode, payload.length, MASKED);
+        buffer_add(out, mask, FRAME_MASK_SIZE);
+        size_t begin = out->length;
+        buffer_add(out, payload.data, payload.length);
+        apply_mask(out->data + begin, payload.length, mask);
 }

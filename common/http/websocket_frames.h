@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * websocket_frames.h: WebSocket frames (RFC 6455) for a server: reads masked frames, writes
- * unmasked ones. No extensions, no binary messages. Pure.
+ * websocket_frames.h: WebSocket frames (RFC 6455). A client masks what it sends, a server does not.
+ * No extensions, no binary messages. Pure.
  *
  *       0 1 2 3 4 5 6 7   0   1 … 7
  *      ┌─┬─────┬───────┬─┬───────────┬───────────────────────┬─────────┬─────────┐
@@ -16,7 +16,10 @@
 
 #include "common/base/bytes.h"
 
-enum { FRAME_CONTROL_MAX = 125 }; /* bytes of a ping, pong or close */
+enum {
+        FRAME_CONTROL_MAX = 125, /* bytes of a ping, pong or close */
+        FRAME_MASK_SIZE = 4,
+};
 
 enum frame_opcode {
         FRAME_CONTINUATION = 0x0,
@@ -34,12 +37,20 @@ enum close_code {
         CLOSE_UNSUPPORTED = 1003, /* a binary message */
         CLOSE_NONE = 1005,        /* a close frame without a code; never sent */
         CLOSE_NOT_UTF8 = 1007,
+        CLOSE_POLICY = 1008, /* it answers no ping, or takes nothing */
         CLOSE_TOO_BIG = 1009,
 };
 
-/* Joins received frames into messages. Starts as {0} but for message_max; ends with frames_fini. */
+enum frame_sender {
+        FRAMES_OF_CLIENT, /* must be masked */
+        FRAMES_OF_SERVER, /* must not be */
+};
+
+/* Joins received frames into messages. Starts as {0} but for its first two members; ends with
+ * frames_fini. Holds at most a message, a frame that fits it, and what frames_add got last. */
 struct frame_reader {
         size_t message_max; /* bytes */
+        enum frame_sender sender;
         struct buffer in;
         size_t used;           /* bytes of `in` that were parsed */
         struct buffer message; /* the fragments so far */
@@ -62,6 +73,13 @@ void frames_add(struct frame_reader *r, struct bytes received);
  * for WRONG the one to close with. */
 enum frame_event frames_next(struct frame_reader *r, struct bytes *payload, unsigned *code);
 
-/* Appends a whole frame. */
+/* Appends a whole frame of a server. */
 void frame_write(struct buffer *out, enum frame_opcode opcode, struct bytes payload);
+/* Of a frame that was written by these. */
+size_t frame_length(const char *frame);
 void frame_write_close(struct buffer *out, unsigned code);
+/* Appends a whole frame of a client. The mask must be random, and new for each frame. */
+void frame_write_masked(struct buffer *out, enum frame_opcode opcode, struct bytes payload,
+                        const unsigned char mask[FRAME_MASK_SIZE]);
+/* The payload of a close frame; nothing for CLOSE_NONE. */
+struct bytes frame_close_payload(unsigned code, char out[2]);

@@ -21,10 +21,12 @@
 enum {
         TICK_MS = 250,
         READ_SIZE = 16 * 1024,
-        MESSAGE_MAX = 64 * 1024,  /* of a client */
-        UNSENT_MAX = 1024 * 1024, /* for a client */
+        MESSAGE_MAX = 64 * 1024, /* of a client */
+        OUT_KEPT = 64 * 1024,    /* more memory is given back once nothing waits for the client */
+        PONGS_MAX = 4 * 1024,    /* bytes up to the last pong; over it none is added */
 };
 #define CLOSE_WAIT ((msec)1 * MSEC_SECOND) /* for the client to take a close and answer it */
+#define SLOW_CLOSE_WAIT ((msec)5 * MSEC_SECOND)
 
 struct websocket {
         uint64_t id;
@@ -38,8 +40,12 @@ struct websocket {
         bool opened, pinged, half_closed, dead;
         /* guarded by mutex */
         struct buffer out;
-        msec taken_at; /* last time that `out` was empty or the client took some of it */
-        msec end_at;   /* not 0: closing, and ended then at the latest; 0: open */
+        size_t rest;        /* bytes that `out` begins with: what is left of a frame sent in part */
+        size_t pong_end;    /* bytes of `out` up to the end of its last pong; 0: there is none */
+        struct buffer ping; /* the payload of the last one */
+        bool ping_due;      /* it is to be answered */
+        msec taken_at;      /* last time that `out` was empty or the client took some of it */
+        msec end_at;        /* not 0: closing, and ended then at the latest; 0: open */
         UT_hash_handle hh;
 };
 
@@ -67,9 +73,11 @@ static void wake(struct websockets *all)
         (void)!write(all->wake, &one, sizeof(one));
 }
 
-static bool has_room_locked(const struct websocket *w, size_t length)
+static bool has_room_locked(const struct websockets *all, const struct websocket *w, size_t length)
 {
-        return w->out.length <= UNSENT_MAX && length <= UNSENT_MAX - w->out.length;
+        size_t most = all->config.unsent_max;
+
+        return w->out.length <= most && length <= most - w->out.length;
 }
 
 static void begin_close_locked(struct websocket *w, unsigned code)
@@ -80,6 +88,14 @@ static void begin_close_locked(struct websocket *w, unsigned code)
         frame_write_close(&w->out, code);
 }
 
+/* Drops what was buffered, but for the rest of a message. */
+static void abandon_locked(struct websocket *w, unsigned code)
+{
+        w->out.length = w->rest;
+        begin_close_locked(w, code);
+        w->end_at = clock_mono() + SLOW_CLOSE_WAIT;
+}
+
 static void begin_close(struct websockets *all, struct websocket *w, unsigned code)
 {
         pthread_mutex_lock(&all->mutex);
@@ -87,13 +103,23 @@ static void begin_close(struct websockets *all, struct websocket *w, unsigned co
         pthread_mutex_unlock(&all->mutex);
 }
 
-/* Drops the frame over UNSENT_MAX: a client that pings without reading must not fill memory. */
-static void send_control(struct websockets *all, struct websocket *w, enum frame_opcode opcode,
-                         struct bytes payload)
+/* Of several pings that wait the last one needs an answer (RFC 6455, 5.5.3): a client that pings
+ * without reading must not fill memory. */
+static void answer_ping_locked(struct websocket *w)
+{
+        if (!w->ping_due || w->pong_end > PONGS_MAX || w->end_at != 0)
+                return;
+        frame_write(&w->out, FRAME_PONG, buffer_bytes(&w->ping));
+        w->pong_end = w->out.length;
+        w->ping_due = false;
+}
+
+static void take_ping(struct websockets *all, struct websocket *w, struct bytes payload)
 {
         pthread_mutex_lock(&all->mutex);
-        if (w->end_at == 0 && has_room_locked(w, payload.length))
-                frame_write(&w->out, opcode, payload);
+        buffer_set(&w->ping, payload);
+        w->ping_due = true;
+        answer_ping_locked(w);
         pthread_mutex_unlock(&all->mutex);
 }
 
@@ -110,7 +136,7 @@ static bool handle_event(struct websockets *all, struct websocket *w)
                 w->on->message(w->user, w->id, payload);
                 return true;
         case FRAME_IS_PING:
-                send_control(all, w, FRAME_PONG, payload);
+                take_ping(all, w, payload);
                 return true;
         case FRAME_IS_PONG:
                 return true;
@@ -150,15 +176,29 @@ static void receive(struct websockets *all, struct websocket *w)
                 continue;
 }
 
+/* One pass over the frames and one move: with many small frames `out` is long. */
+static void take_sent_locked(struct websocket *w, size_t sent)
+{
+        size_t end = w->rest > 0 ? w->rest : frame_length(w->out.data);
+
+        while (end < sent)
+                end += frame_length(w->out.data + end);
+        w->rest = end - sent;
+        w->pong_end -= w->pong_end < sent ? w->pong_end : sent;
+        buffer_drop(&w->out, sent);
+        if (w->out.length == 0 && w->out.size > OUT_KEPT)
+                buffer_fini(&w->out);
+        w->taken_at = clock_mono();
+        answer_ping_locked(w);
+}
+
 static void send_unsent(struct websockets *all, struct websocket *w)
 {
         pthread_mutex_lock(&all->mutex);
         if (w->out.length > 0) {
                 ssize_t sent = send(w->fd, w->out.data, w->out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-                if (sent > 0) {
-                        buffer_drop(&w->out, (size_t)sent);
-                        w->taken_at = clock_mono();
-                }
+                if (sent > 0)
+                        take_sent_locked(w, (size_t)sent);
                 w->dead = w->dead || (sent < 0 && errno != EAGAIN && errno != EINTR);
         }
         if (w->end_at != 0 && w->out.length == 0 && !w->half_closed) {
@@ -168,21 +208,20 @@ static void send_unsent(struct websockets *all, struct websocket *w)
         pthread_mutex_unlock(&all->mutex);
 }
 
-static void check_timeouts(struct websockets *all, struct websocket *w, msec now)
+static void check_timeouts_locked(struct websockets *all, struct websocket *w, msec now)
 {
         msec silence = all->config.silence_max;
 
-        pthread_mutex_lock(&all->mutex);
         if (w->out.length == 0)
                 w->taken_at = now;
-        bool over = w->end_at != 0 ? now >= w->end_at : now - w->taken_at >= 2 * silence;
-        pthread_mutex_unlock(&all->mutex);
-        if (over || now - w->heard_at >= 2 * silence)
-                w->dead = true;
-        if (now - w->heard_at < silence || w->pinged)
-                return;
-        w->pinged = true;
-        send_control(all, w, FRAME_PING, bytes_of("", 0));
+        if (w->end_at != 0) {
+                w->dead = w->dead || now >= w->end_at;
+        } else if (now - w->taken_at >= 2 * silence || now - w->heard_at >= 2 * silence) {
+                abandon_locked(w, CLOSE_POLICY);
+        } else if (now - w->heard_at >= silence && !w->pinged) {
+                w->pinged = true;
+                frame_write(&w->out, FRAME_PING, bytes_of("", 0));
+        }
 }
 
 static void serve(struct websockets *all, struct websocket *w, int events)
@@ -193,7 +232,9 @@ static void serve(struct websockets *all, struct websocket *w, int events)
         }
         if (events != 0)
                 receive(all, w);
-        check_timeouts(all, w, clock_mono());
+        pthread_mutex_lock(&all->mutex);
+        check_timeouts_locked(all, w, clock_mono());
+        pthread_mutex_unlock(&all->mutex);
         if (!w->dead)
                 send_unsent(all, w);
 }
@@ -209,7 +250,17 @@ static void end_socket(struct websockets *all, struct websocket *w)
                 w->on->closed(w->user, w->id);
         frames_fini(&w->reader);
         buffer_fini(&w->out);
+        buffer_fini(&w->ping);
         free(w);
+}
+
+static void end_locked(struct websocket *w)
+{
+        msec latest = clock_mono() + CLOSE_WAIT;
+
+        begin_close_locked(w, CLOSE_GOING_AWAY);
+        if (w->end_at > latest)
+                w->end_at = latest;
 }
 
 /* Fills `served` and `polled`. Returns how many; -1: the pool has ended. */
@@ -222,7 +273,7 @@ static int list_sockets(struct websockets *all)
         bool ended = all->ending && all->sockets == NULL;
         HASH_ITER (hh, all->sockets, w, next) {
                 if (all->ending)
-                        begin_close_locked(w, CLOSE_GOING_AWAY);
+                        end_locked(w);
                 all->served[count] = w;
                 all->polled[count++] = (struct pollfd){
                         .fd = w->fd,
@@ -260,6 +311,8 @@ struct websockets *websockets_create(const struct websockets_config *c, struct e
         all->config = *c;
         if (c->max == 0)
                 all->config.max = 100;
+        if (c->unsent_max == 0)
+                all->config.unsent_max = (size_t)1024 * 1024;
         if (c->silence_max == 0)
                 all->config.silence_max = (msec)20 * MSEC_SECOND;
         pthread_mutex_init(&all->mutex, NULL);
@@ -334,7 +387,12 @@ void websockets_add(struct websockets *all, struct known_socket *socket, struct 
         w->reader.message_max = MESSAGE_MAX;
         w->heard_at = w->taken_at = clock_mono();
         w->out = *answer;
+        w->rest = answer->length;
         *answer = (struct buffer){0};
+        if (all->config.kernel_max > 0) {
+                int size = (int)all->config.kernel_max;
+                (void)setsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        }
         pthread_mutex_lock(&all->mutex);
         w->id = ++all->last_id;
         HASH_ADD(hh, all->sockets, id, sizeof(w->id), w);
@@ -359,7 +417,7 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         bool first = w != NULL && w->out.length == 0;
         if (w == NULL)
                 result = err_set(e, ERR_NOT_FOUND, "the WebSocket is closed");
-        else if (!has_room_locked(w, text.length))
+        else if (!has_room_locked(all, w, text.length))
                 result = err_set(e, ERR_FULL, "%zu bytes wait for this client already",
                                  w->out.length);
         else
@@ -370,12 +428,31 @@ int websockets_send(struct websockets *all, uint64_t socket, struct bytes text, 
         return result;
 }
 
+bool websockets_has_room(struct websockets *all, uint64_t socket, size_t length)
+{
+        pthread_mutex_lock(&all->mutex);
+        const struct websocket *w = find_open_locked(all, socket);
+        bool room = w != NULL && has_room_locked(all, w, length);
+        pthread_mutex_unlock(&all->mutex);
+        return room;
+}
+
 void websockets_close(struct websockets *all, uint64_t socket, unsigned code)
 {
         pthread_mutex_lock(&all->mutex);
         struct websocket *w = find_open_locked(all, socket);
         if (w != NULL)
                 begin_close_locked(w, code);
+        pthread_mutex_unlock(&all->mutex);
+        wake(all);
+}
+
+void websockets_abandon(struct websockets *all, uint64_t socket, unsigned code)
+{
+        pthread_mutex_lock(&all->mutex);
+        struct websocket *w = find_open_locked(all, socket);
+        if (w != NULL)
+                abandon_locked(w, code);
         pthread_mutex_unlock(&all->mutex);
         wake(all);
 }

@@ -88,6 +88,14 @@ struct fold_key fold_key_of(const struct event *e)
         };
 }
 
+bool event_status(const struct event *e, enum status *out)
+{
+        *out = kinds[e->kind].status;
+        if (e->kind == EVENT_SUBMITTED && e->scheduled)
+                *out = STATUS_SCHEDULED;
+        return !kinds[e->kind].hidden && !is_doubtful(e);
+}
+
 /* The lower of two times; 0: unknown. */
 static msec earlier(msec a, msec b)
 {
@@ -164,10 +172,7 @@ static bool fold_winner(struct job_row *row, const struct event *e, const struct
 {
         if (e->kind == EVENT_MOVED || !fold_key_raise(&row->winner, key))
                 return false;
-        row->status = kinds[e->kind].status;
-        if (e->kind == EVENT_SUBMITTED && e->scheduled)
-                row->status = STATUS_SCHEDULED;
-        row->shown = !kinds[e->kind].hidden && !is_doubtful(e);
+        row->shown = event_status(e, &row->status);
         return true;
 }
 

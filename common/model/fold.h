@@ -47,6 +47,9 @@
 #include "common/model/status.h"
 
 struct fold_key fold_key_of(const struct event *e);
+/* The status of a row whose greatest event this is. False: such a row is not shown; or the event is
+ * a move, which sets no status. */
+bool event_status(const struct event *e, enum status *out);
 
 /* An event's place in the stream. */
 struct arrival {

@@ -37,6 +37,20 @@ int fold_key_compare(const struct fold_key *a, const struct fold_key *b)
         return order;
 }
 
+void fold_key_numbers(const struct fold_key *k, int64_t out[FOLD_KEY_NUMBERS])
+{
+        enum { DIGEST_LEFT_OUT = 64 - 53 };
+
+        out[0] = k->run;
+        out[1] = k->closed;
+        out[2] = k->attempt;
+        out[3] = stage(k);
+        out[4] = k->copy;
+        out[5] = k->phase;
+        out[6] = k->at;
+        out[7] = (int64_t)(k->digest >> DIGEST_LEFT_OUT);
+}
+
 bool fold_key_raise(struct fold_key *key, const struct fold_key *to)
 {
         if (fold_key_compare(key, to) >= 0)

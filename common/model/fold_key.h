@@ -27,5 +27,9 @@ struct fold_key {
 };
 
 int fold_key_compare(const struct fold_key *a, const struct fold_key *b);
+/* The key as numbers below 2^53, for readers in other languages: compared one after the other they
+ * order events as fold_key_compare does. Of the digest the upper 53 bits are there. */
+enum { FOLD_KEY_NUMBERS = 8 };
+void fold_key_numbers(const struct fold_key *k, int64_t out[FOLD_KEY_NUMBERS]);
 /* Sets *key to *to if that is greater; false: it is not. */
 bool fold_key_raise(struct fold_key *key, const struct fold_key *to);

@@ -6,6 +6,9 @@
 
 #include <assert.h>
 
+/* It is computed for every message that is read, so only the beginning of a long body is hashed. */
+enum { FINGERPRINT_BODY = 192 };
+
 const struct header *message_header(const struct message *m, const char *name)
 {
         const struct bytes wanted = bytes_of_text(name);
@@ -46,4 +49,16 @@ void message_add_int(struct message *m, const char *name, int64_t value)
 void message_add_text(struct message *m, const char *name, struct bytes text)
 {
         add(m, &(struct header){.name = bytes_of_text(name), .kind = HEADER_STRING, .text = text});
+}
+
+int64_t message_fingerprint(const struct message *m)
+{
+        struct bytes head = m->body;
+
+        if (head.length > FINGERPRINT_BODY)
+                head.length = FINGERPRINT_BODY;
+        uint64_t digest = bytes_digest(m->body.length, m->exchange);
+        digest = bytes_digest(digest, m->routing_key);
+        digest = bytes_digest(digest, m->message_id);
+        return (int64_t)bytes_digest(digest, head);
 }

@@ -53,6 +53,10 @@ int64_t message_header_int(const struct message *m, const char *name, int64_t fa
 /* Absent when there is none or it is not a string. */
 struct bytes message_header_text(const struct message *m, const char *name);
 
+/* To recognise a message of a stream when it is read again. It is stored: it must not change, and
+ * covers only what every version of the broker passes on unchanged. */
+int64_t message_fingerprint(const struct message *m);
+
 /* Borrow name and text. At most MESSAGE_HEADERS_MAX (asserted). */
 void message_add_int(struct message *m, const char *name, int64_t value);
 void message_add_text(struct message *m, const char *name, struct bytes text);

@@ -15,8 +15,6 @@
 #include "status-store/projection/milestones.h"
 #include "status-store/projection/projection_write.h"
 
-enum { FINGERPRINT_BODY = 192 };
-
 /* How far a consumer has read stream `marks`. */
 struct seen_mark {
         char worker[WORKER_NAME_SIZE];
@@ -134,19 +132,6 @@ void projection_note_gap(struct projection *p, int64_t from, int64_t to)
         p->next.gaps++;
         p->next.gap_from = from;
         p->next.gap_to = to;
-}
-
-/* Covers what every version of the broker passes on unchanged. It is computed for every message, as
- * any may be the last of its batch, so only the beginning of a long body is hashed. */
-int64_t message_fingerprint(const struct message *m)
-{
-        struct bytes head = m->body;
-        if (head.length > FINGERPRINT_BODY)
-                head.length = FINGERPRINT_BODY;
-        uint64_t digest = bytes_digest(m->body.length, m->exchange);
-        digest = bytes_digest(digest, m->routing_key);
-        digest = bytes_digest(digest, m->message_id);
-        return (int64_t)bytes_digest(digest, head);
 }
 
 /* The type's number in `names`; 0: unknown. */

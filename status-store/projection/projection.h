@@ -58,6 +58,3 @@ int64_t projection_take_oldest_minute(struct projection *p);
 int projection_rewind(struct projection *p, struct err *e) MUST_CHECK;
 /* Notes that offsets from..to (inclusive) are missing; written with the next commit. */
 void projection_note_gap(struct projection *p, int64_t from, int64_t to);
-
-/* Stored for the last message, to recognise it. */
-int64_t message_fingerprint(const struct message *m);

@@ -57,7 +57,8 @@ class Pipeline:
         quiet = {"log_level": "info"}
         folder.mkdir(parents=True, exist_ok=True)
         self.warren = Warren(broker, folder, start=False, settings={
-            "gateway": {**quiet, "threads": min(1024, max(128, options.connections + 16))},
+            "gateway": {**quiet, "threads": min(1024, max(128, options.connections + 16)),
+                        "live_max": 2 * getattr(options, "clients", 32)},
             "status-store": {**quiet, "tenants_max": 10000},
             "dlx-monitor": quiet,
             "consumer": {**quiet, "concurrency": options.concurrency}},

@@ -3,11 +3,12 @@
  * submit_load.c: submits jobs over HTTP on keep-alive connections, each with one request in flight.
  * Prints counts by status and the latencies as one line of JSON.
  *
- *      warren-bench-submit [--batch N] [--keys PREFIX]
+ *      warren-bench-submit [--batch N] [--keys PREFIX] [--rate N]
  *              PORT KEY JOBS CONNECTIONS TYPE PAYLOAD [DELAYS [PRIORITIES]]
  *
  * --batch: each request has N jobs, as lines of POST /api/v1/jobs/batch.
  * --keys: each job has an idempotency key, PREFIX-0, PREFIX-1 …
+ * --rate: so many jobs a second, evenly, if the connections suffice.
  * PAYLOAD: the bytes of a text, or a JSON object.
  * DELAYS: "500,1000,2000": each job one of these, in turn; "100-3000": any between, seeded (ms);
  * "0": none.
@@ -45,13 +46,16 @@ struct connection {
         size_t request_length, written;
         size_t received, length; /* of the reply: in all, and what is kept of it */
         char reply[REPLY_MAX];
+        struct connection *idle_next;
 };
 
 struct load {
         uint16_t port;
-        const char *key, *type, *keys; /* keys: or NULL */
-        int64_t batch;                 /* jobs of a request; 0: each alone */
-        int64_t jobs, sent;            /* jobs */
+        const char *key, *type, *keys;       /* keys: or NULL */
+        int64_t batch;                       /* jobs of a request; 0: each alone */
+        int64_t rate, start_us;              /* jobs a second; 0: as fast as they are answered */
+        struct connection *idle, **idle_end; /* without a request in flight, in turn */
+        int64_t jobs, sent;                  /* jobs */
         int64_t requests, answered;
         int64_t accepted; /* jobs */
         int connection_count;
@@ -233,6 +237,13 @@ static int64_t jobs_accepted(const struct load *l, const struct connection *c)
         return at != NULL ? strtoll(at + strlen(name), NULL, 10) : 0;
 }
 
+static void become_idle(struct load *l, struct connection *c)
+{
+        c->idle_next = NULL;
+        *l->idle_end = c;
+        l->idle_end = &c->idle_next;
+}
+
 static void on_readable(struct load *l, struct connection *c)
 {
         receive(c);
@@ -246,7 +257,7 @@ static void on_readable(struct load *l, struct connection *c)
                 l->by_status[status]++;
         l->accepted += jobs_accepted(l, c);
         l->latency_us[l->answered++] = now_us() - c->sent_us;
-        send_next(l, c);
+        become_idle(l, c);
 }
 
 static void on_writable(const struct load *l, struct connection *c)
@@ -256,15 +267,35 @@ static void on_writable(const struct load *l, struct connection *c)
                 watch(l, c, EPOLLIN);
 }
 
+/* Sends what is due, over connections that are idle. */
+static void send_due(struct load *l)
+{
+        int64_t due = l->jobs;
+
+        if (l->rate > 0)
+                due = (now_us() - l->start_us) * l->rate / 1000000 + 1;
+        while (l->idle != NULL && l->sent < l->jobs && l->sent < due) {
+                struct connection *c = l->idle;
+                l->idle = c->idle_next;
+                if (l->idle == NULL)
+                        l->idle_end = &l->idle;
+                send_next(l, c);
+        }
+}
+
 static void run(struct load *l)
 {
         struct epoll_event events[64];
 
+        l->start_us = now_us();
+        l->idle_end = &l->idle;
         for (int i = 0; i < l->connection_count; i++)
-                send_next(l, &l->connections[i]);
-        while (l->answered < l->requests) {
-                int n = epoll_wait(l->epoll, events, 64, 60000);
-                if (n <= 0)
+                become_idle(l, &l->connections[i]);
+        while (l->answered < l->requests || l->sent < l->jobs) {
+                send_due(l);
+                bool paced = l->rate > 0 && l->idle != NULL && l->sent < l->jobs;
+                int n = epoll_wait(l->epoll, events, 64, paced ? 1 : 60000);
+                if (n < 0 || (n == 0 && !paced))
                         die("no answer for a minute");
                 for (int i = 0; i < n; i++) {
                         if (events[i].events & EPOLLOUT)
@@ -339,6 +370,7 @@ static bool read_arguments(struct load *l, int argc, char **argv)
 {
         static const struct option options[] = {{"batch", required_argument, NULL, 'b'},
                                                 {"keys", required_argument, NULL, 'k'},
+                                                {"rate", required_argument, NULL, 'r'},
                                                 {0}};
         int option;
 
@@ -347,6 +379,8 @@ static bool read_arguments(struct load *l, int argc, char **argv)
                         l->batch = strtoll(optarg, NULL, 10);
                 else if (option == 'k')
                         l->keys = optarg;
+                else if (option == 'r')
+                        l->rate = strtoll(optarg, NULL, 10);
                 else
                         return false;
         }
@@ -388,7 +422,7 @@ int main(int argc, char **argv)
 
         if (!read_arguments(&l, argc, argv)) {
                 fprintf(stderr,
-                        "usage: %s [--batch N] [--keys PREFIX] "
+                        "usage: %s [--batch N] [--keys PREFIX] [--rate N] "
                         "PORT KEY JOBS CONNECTIONS TYPE PAYLOAD [DELAYS [PRIORITIES]]\n",
                         argv[0]);
                 return 2;

@@ -3,6 +3,7 @@
 import threading
 import uuid
 
+from harness.load import queues_are_on_disk
 from harness.until import until
 
 
@@ -111,6 +112,7 @@ def told(warren, trace):
 
 def test_without_the_broker_nothing_is_done(faulty_warren):
     faulty_warren.tenant("acme", weight=2)
+    until(lambda: queues_are_on_disk(faulty_warren.broker), 30, "the tenant's queues are on disk")
     faulty_warren.broker.kill()
     try:
         trace, status = change(faulty_warren, 9)

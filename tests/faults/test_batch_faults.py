@@ -29,7 +29,8 @@ class Batches:
     def __init__(self, warren, keyed):
         self.warren = warren
         self.keys = [f"batch-{secrets.token_hex(8)}" if keyed else None for _ in range(BATCHES)]
-        self.body = b"".join(b'{"type":"noop","payload":%d}\n' % i for i in range(JOBS))
+        # Large enough for the fault to come amid them.
+        self.body = b"".join(b'{"type":"noop","payload":"%04d%s"}\n' % (i, b"x" * 4000) for i in range(JOBS))
 
     def _send(self, key):
         headers = {"Content-Type": NDJSON, **({"Idempotency-Key": key} if key else {})}

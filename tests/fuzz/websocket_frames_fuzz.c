@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * websocket_frames_fuzz.c: any input gives the same events wherever it is cut. A message is UTF-8
- * and within its bound. The first byte says where the input is cut.
+ * and within its bound. The first byte says who sends the frames, and where the input is cut.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -38,9 +38,9 @@ static bool note(struct events *events, struct frame_reader *r)
         return event != FRAME_IS_CLOSE && event != FRAME_IS_WRONG;
 }
 
-static struct events read_all(struct bytes in, size_t step)
+static struct events read_all(struct bytes in, enum frame_sender sender, size_t step)
 {
-        struct frame_reader r = {.message_max = MESSAGE_MAX};
+        struct frame_reader r = {.message_max = MESSAGE_MAX, .sender = sender};
         struct events events = {0};
         bool over = false;
 
@@ -61,8 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
         if (length == 0)
                 return 0;
         struct bytes in = bytes_of(data + 1, length - 1);
-        struct events whole = read_all(in, length);
-        struct events cut = read_all(in, 1 + data[0] % 64U);
+        enum frame_sender sender = data[0] < 128 ? FRAMES_OF_CLIENT : FRAMES_OF_SERVER;
+        struct events whole = read_all(in, sender, length);
+        struct events cut = read_all(in, sender, 1 + data[0] % 64U);
 
         assert(whole.count == cut.count && whole.digest == cut.digest);
         return 0;

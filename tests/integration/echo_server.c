@@ -300,7 +300,7 @@ static void live(void *owner, struct http_request *r)
         static const struct websocket_events events = {opened, message, closed};
 
         (void)owner;
-        (void)!websocket_upgrade(r, &events, NULL);
+        (void)!websocket_upgrade(r, &events, NULL, NULL);
 }
 
 static const struct http_route routes[] = {

@@ -98,7 +98,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Gateway:
     """The program, with settings of its own."""
 
-    def __init__(self, node, folder, status_store, dlx_monitor, **settings):
+    def __init__(self, node, folder, status_store, dlx_monitor, prefix=(), **settings):
         self.folder = folder
         token = folder / "internal.token"
         token.touch(mode=0o600)
@@ -109,7 +109,7 @@ class Gateway:
                   "internal_token_file": token, "status_store_url": status_store.url,
                   "dlx_monitor_url": dlx_monitor.url, "port": 0, "health_port": 0, **settings}
         arguments = [f"--{name}={value}" for name, value in chosen.items()]
-        self.process = subprocess.Popen([BIN / "warren-gateway", *arguments], stderr=self.log)
+        self.process = subprocess.Popen([*prefix, BIN / "warren-gateway", *arguments], stderr=self.log)
         ports = until(lambda: self.lines("listening"), what="gateway listens")[0]
         self.url = f"http://127.0.0.1:{ports['port']}"
         self.health = f"http://127.0.0.1:{ports['health_port']}"

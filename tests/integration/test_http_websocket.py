@@ -197,8 +197,9 @@ def test_a_silent_client_is_pinged_and_ended():
             assert made.hear() == (PING, b"")
             made.send(frame(PONG))
         assert made.say(b"a").hear() == (TEXT, b"a")
-        while made.hear() is not None:
+        while (heard := made.hear()) == (PING, b""):
             pass
+        assert heard == (CLOSE, struct.pack(">H", 1008))
         assert [server.stdout.readline() for _ in range(2)] == [b"opened\n", b"closed\n"]
 
 

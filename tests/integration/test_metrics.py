@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from harness.broker import ROOT
+from harness.live import Feed
 from harness.pauses import park, resume
 from harness.status_rig import StatusStore, uuid7
 from harness.until import until
@@ -50,6 +51,8 @@ def test_every_metric_of_the_contract_is_shown(warren):
     assert warren.api.request("POST", f"/jobs/{ended}/cancel").status_code == 409
     park(warren, 1)
     resume(warren, "echo")
+    with Feed(warren.url, warren.tenant("acme").key, offset=0) as feed:
+        feed.gap()
     missing = set()
 
     def complete():

@@ -107,6 +107,28 @@ static void test_show(void **state)
         }
 }
 
+static void test_json(void **state)
+{
+        static const struct {
+                const char *json, *want;
+        } table[] = {
+                {"", ""},
+                {"{\"a\":\n\t5}", "{\"a\":\n\t5}"},
+                {"\"\\u001b gr\xc3\xbcn \xf0\x9f\x90\x87\"",
+                 "\"\\u001b gr\xc3\xbcn \xf0\x9f\x90\x87\""},
+                {"\"\x7f\xc2\x80\xc2\x9f\xc2\xa0\"", "\"\\u007f\\u0080\\u009f\xc2\xa0\""},
+                {"\"\\\\\xc2\x9bm\"", "\"\\\\\\u009bm\""},
+                {"\"\xe2\x80\xae\"", "\"\\u202e\""},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(table); i++) {
+                AUTO_BUFFER out = {0};
+                show_json(&out, bytes_of_text(table[i].json));
+                assert_true(bytes_equal_text(buffer_bytes(&out), table[i].want));
+        }
+}
+
 static void test_width(void **state)
 {
         static const struct {
@@ -127,6 +149,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_render),
                 cmocka_unit_test(test_show),
+                cmocka_unit_test(test_json),
                 cmocka_unit_test(test_width),
         };
 

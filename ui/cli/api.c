@@ -10,6 +10,7 @@
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
+#include "common/http/websocket_client.h"
 #include "ui/cli/view.h"
 
 enum { INPUT_MAX = 16 << 20, READ_SIZE = 64 << 10 };
@@ -31,20 +32,26 @@ static bool takes_admin_key(const struct cli *c, enum api_role role)
         return s->admin_key != NULL && (s->api_key == NULL || prefers_admin_key(c, role));
 }
 
-static struct http_client *client_of(struct cli *c, enum api_role role, struct err *e)
+static struct http_client_config config_of(const struct cli *c, enum api_role role)
 {
         const struct settings *s = &c->settings;
-        const char *key = takes_admin_key(c, role) ? s->admin_key : s->api_key;
+
+        return (struct http_client_config){
+                .base_url = s->url,
+                .bearer = takes_admin_key(c, role) ? s->admin_key : s->api_key,
+                .timeout = call_timeout,
+                .stop = c->stop,
+                .waiting = c->waiting,
+                .owner = c->waiting_owner,
+        };
+}
+
+static struct http_client *client_of(struct cli *c, enum api_role role, struct err *e)
+{
+        const struct http_client_config config = config_of(c, role);
 
         if (c->clients[role] == NULL)
-                c->clients[role] =
-                        http_client_create(&(struct http_client_config){.base_url = s->url,
-                                                                        .bearer = key,
-                                                                        .timeout = call_timeout,
-                                                                        .stop = c->stop,
-                                                                        .waiting = c->waiting,
-                                                                        .owner = c->waiting_owner},
-                                           e);
+                c->clients[role] = http_client_create(&config, e);
         return c->clients[role];
 }
 
@@ -85,6 +92,21 @@ int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
         if (exchange(c, role, call, reply, e) < 0)
                 return -1;
         return check_json(c, reply, e);
+}
+
+int api_connect(const struct cli *c, enum api_role role, const char *path,
+                struct websocket_client **out, struct http_reply *reply, struct err *e)
+{
+        struct http_client_config config = config_of(c, role);
+
+        config.timeout = 0; /* the default: no handshake waits for a job */
+        if (websocket_client_open(&config, path, out, reply, e) < 0)
+                return err_wrap(e, "gateway at %s", c->settings.url);
+        if (*out == NULL && reply->status < 300)
+                return err_set(e, ERR_PROTOCOL,
+                               "%s answered %d to a WebSocket: it is not a Warren gateway",
+                               c->settings.url, reply->status);
+        return *out == NULL ? check_json(c, reply, e) : 0;
 }
 
 int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e)
@@ -292,9 +314,8 @@ enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct
         return cli_fail(c, code, "%s", text.data);
 }
 
-/* There is no answer; a request that changes something says whether it may have done so. */
-static enum exit_code fail_unanswered(const struct cli *c, const struct http_call *call,
-                                      const struct http_reply *reply, const struct err *e)
+enum exit_code api_unanswered(const struct cli *c, const struct http_call *call,
+                              const struct http_reply *reply, const struct err *e)
 {
         bool changes = strcmp(call->method, "GET") != 0;
         const char *state = !changes      ? ""
@@ -312,7 +333,7 @@ enum exit_code api_call(struct cli *c, enum api_role role, const struct http_cal
         struct err e = {0};
 
         if (api_ask(c, role, call, reply, &e) < 0)
-                return fail_unanswered(c, call, reply, &e);
+                return api_unanswered(c, call, reply, &e);
         if (reply->status < 200 || reply->status > 299)
                 return api_refusal(c, role, call, reply);
         return EXIT_DONE;

@@ -18,6 +18,10 @@ enum api_role {
  * unreachable, or the answer is not a gateway's. */
 int api_ask(struct cli *c, enum api_role role, const struct http_call *call,
             struct http_reply *reply, struct err *e) MUST_CHECK;
+struct websocket_client;
+/* As api_ask, but connects to a WebSocket. *out is NULL when the gateway refused: reply says so. */
+int api_connect(const struct cli *c, enum api_role role, const char *path,
+                struct websocket_client **out, struct http_reply *reply, struct err *e) MUST_CHECK;
 /* As an admin; 0: a 2xx. -1: e says why (ERR_FORBIDDEN: the key may not); the status is 0 when no
  * gateway answered. */
 int api_read(struct cli *c, const char *path, struct http_reply *reply, struct err *e) MUST_CHECK;
@@ -42,6 +46,9 @@ enum exit_code api_refusal(const struct cli *c, enum api_role role, const struct
                            const struct http_reply *reply);
 /* The status as an exit code: 401 and 403 not allowed, 404 not found, 429 limited… */
 enum exit_code api_exit_code(int status);
+/* Reports a call without an answer: one that changes something says whether it may have done so. */
+enum exit_code api_unanswered(const struct cli *c, const struct http_call *call,
+                              const struct http_reply *reply, const struct err *e);
 /* Adds what a refusal says: each error with its member. body is the request's body: an error inside
  * its payload is shown with the line and column in the payload. */
 void api_explain(const struct http_reply *reply, struct bytes body, struct buffer *out);

@@ -5,9 +5,12 @@
 #include "ui/cli/cli.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/json_write.h"
 #include "common/base/own.h"
@@ -41,6 +44,7 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
 {
         char text[2 * ERR_TEXT_SIZE];
         AUTO_BUFFER line = {0};
+        AUTO_BUFFER shown = {0};
         va_list arguments;
 
         va_start(arguments, format);
@@ -62,7 +66,8 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fo
         cli_add_submitted(c, &line);
         if (c->json)
                 json_end(&line);
-        fprintf(stderr, "%s\n", line.data);
+        show_json(&shown, buffer_bytes(&line)); /* text has no controls any more */
+        fprintf(stderr, "%s\n", shown.data);
         return code;
 }
 
@@ -110,27 +115,50 @@ enum exit_code cli_fail_err(const struct cli *c, const struct err *e)
         return cli_fail(c, code_of(e->code), "%s", e->text);
 }
 
+enum { SLICE_MS = 250 }; /* how long a signal may go unseen, if it came just before a wait */
+static volatile sig_atomic_t interrupted; /* the stop flag */
+
+/* Waits until standard output takes something. False: a caught signal came meanwhile. */
+static bool await_reader(void)
+{
+        struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+        while (poll(&out, 1, SLICE_MS) <= 0) {
+                if (interrupted != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* By write, not by stdio: that writes on after a signal, when a part was written. No more at once
+ * than a pipe takes without waiting when it is said to take something. */
 enum exit_code cli_print(const struct cli *c, struct bytes text)
 {
-        size_t written = fwrite(text.data, 1, text.length, stdout);
-
-        if (written == text.length && fflush(stdout) == 0)
-                return EXIT_DONE;
-        if (errno == EPIPE)
-                return EXIT_DONE;
-        return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
+        for (size_t at = 0; at < text.length && await_reader();) {
+                size_t left = text.length - at;
+                ssize_t written =
+                        write(STDOUT_FILENO, text.data + at, left < PIPE_BUF ? left : PIPE_BUF);
+                if (written < 0 && errno == EPIPE)
+                        return EXIT_DONE;
+                if (written < 0 && errno != EINTR && errno != EAGAIN)
+                        return cli_fail(c, EXIT_REFUSED, "standard output: %s", strerror(errno));
+                at += written > 0 ? (size_t)written : 0;
+        }
+        return EXIT_DONE;
 }
 
 bool cli_has_reader(void)
 {
-        return ferror(stdout) == 0;
+        struct pollfd out = {.fd = STDOUT_FILENO};
+
+        return poll(&out, 1, 0) <= 0 || (out.revents & (POLLERR | POLLHUP)) == 0;
 }
 
 enum exit_code cli_print_json(const struct cli *c, struct bytes json)
 {
         AUTO_BUFFER line = {0};
 
-        buffer_add(&line, json.data, json.length);
+        show_json(&line, json);
         buffer_add_char(&line, '\n');
         return cli_print(c, buffer_bytes(&line));
 }
@@ -149,8 +177,6 @@ bool cli_has(const struct cli *c, const char *name)
 {
         return cli_option(c, name) != NULL;
 }
-
-static volatile sig_atomic_t interrupted; /* the stop flag */
 
 static void on_interrupt(int number)
 {

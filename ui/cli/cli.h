@@ -56,12 +56,12 @@ void cli_add_tenant(const struct cli *c, struct buffer *out);
 enum exit_code cli_fail_err(const struct cli *c, const struct err *e);
 /* Says on standard error what a command that takes some time does; nothing with --json. */
 void cli_note(const struct cli *c, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Writes to standard output and flushes it. EXIT_REFUSED when that fails. A closed pipe (`| head
- * -1`) is not a failure: the text is dropped. */
+/* Writes to standard output. EXIT_REFUSED when that fails. A closed pipe (`| head -1`) is not a
+ * failure: the text is dropped. Nor is a caught signal, when the output's reader takes nothing. */
 enum exit_code cli_print(const struct cli *c, struct bytes text);
-/* False after a print to a closed pipe: a command that only prints may end. */
+/* False when standard output is a closed pipe: a command that only prints may end. */
 bool cli_has_reader(void);
-/* As cli_print, with a line break. */
+/* As cli_print, by show_json, with a line break. */
 enum exit_code cli_print_json(const struct cli *c, struct bytes json);
 
 /* From now on Ctrl-C and SIGTERM set the stop flag and do not end the process. */
@@ -77,7 +77,7 @@ const char *cli_word(const struct cli *c, int n);
 const char *cli_option(const struct cli *c, const char *name);
 bool cli_has(const struct cli *c, const char *name);
 
-command_fn command_submit, command_get, command_list, command_watch, command_stats;
+command_fn command_submit, command_get, command_list, command_watch, command_tail, command_stats;
 command_fn command_find_jobs, command_why, command_workers, command_queues, command_audit;
 command_fn command_cancel, command_run_now, command_retry, command_reschedule, command_priority;
 command_fn command_forget, command_operation, command_operations, command_pause, command_resume;

@@ -6,6 +6,7 @@
 
 #define PRIORITIES "critical high medium low 3 2 1 0"
 #define STATUSES "scheduled pending running failed completed dead cancelled"
+#define KINDS "submitted started progress completed failed retry dlq cancelled forgotten"
 #define LIST_OPTIONS \
         {"limit", "N", "list at most N (up to 500)", .member = "limit"}, \
         { \
@@ -76,6 +77,18 @@ static const struct option get_options[] = {
         {"after", "TIME", "only jobs created after (RFC 3339)", .member = "created_after"}, \
         {"before", "TIME", "only jobs created before (RFC 3339)", .member = "created_before"}, \
         {"search", "TEXT", "only jobs with this text in payload or error", .member = "q"}
+
+static const struct option tail_options[] = {
+        {"kind", "KIND,...", "only these kinds of events", KINDS, .several = true},
+        {"status", "STATUS,...", "only events that lead to one of these statuses", STATUSES,
+         .member = "status", .several = true},
+        {"type", "TYPE,...", "only jobs of these types", .member = "types"},
+        {"job", "ID,...", "only these jobs", .member = "job"},
+        {"tenant", "NAME", "only jobs of this tenant (WARREN_ADMIN_KEY)", .member = "tenant"},
+        {"counts", .help = "show how many jobs have which status, once a second, instead"},
+        {"since-offset", "N", .help = "go on after this offset of an earlier --json"},
+        {0},
+};
 
 static const struct option list_options[] = {
         JOB_FILTERS,
@@ -322,6 +335,13 @@ const struct command command_table[] = {
         {"list", NULL, "", 0, 0, "list jobs, the newest first", list_options, NULL, command_list},
         {"watch", NULL, "[ID]", 0, 1, "follow one job until it has ended, or all jobs", NULL,
          "Without ID it runs until Ctrl-C.", command_watch},
+        {"tail", NULL, "", 0, 0, "print what happens to jobs, as it happens", tail_options,
+         "An event a line, until Ctrl-C; then the exit code is 0. When the connection is lost it\n"
+         "connects again and goes on where it was. What was missed, if anything, is told on\n"
+         "standard error; with --json in lines {\"gap\": …} and {\"dropped\": …} among the events.\n\n"
+         "  warren tail --kind failed,dlq              what goes wrong\n"
+         "  warren tail --type export --json | jq      for programs",
+         command_tail},
         {"find", NULL, "TEXT", 1, 1, "find jobs by id or its beginning, trace id, idempotency key",
          find_options, "The beginning of an id has 6 digits or more. At most 20 jobs are listed.",
          command_find_jobs},

@@ -5,34 +5,8 @@
  */
 #include "common/base/own.h"
 #include "ui/cli/api.h"
+#include "ui/cli/count_table.h"
 #include "ui/cli/view.h"
-
-static const char *const statuses[] = {"scheduled", "pending", "running",  "failed",
-                                       "completed", "dead",    "cancelled"};
-enum { STATUS_COUNT = sizeof(statuses) / sizeof(statuses[0]) };
-
-static struct table *count_table(const char *first)
-{
-        const char *const titles[] = {first,       "SCHEDULED", "PENDING",   "RUNNING", "FAILED",
-                                      "COMPLETED", "DEAD",      "CANCELLED", NULL};
-
-        return table_create(titles);
-}
-
-static void add_counts(struct table *t, struct bytes name, struct scan_value counts)
-{
-        table_row(t);
-        table_cell(t, name, COLOUR_NONE);
-        for (size_t i = 0; i < STATUS_COUNT; i++) {
-                int64_t count = view_int(counts, statuses[i]);
-                AUTO_BUFFER text = {0};
-
-                buffer_printf(&text, "%lld", (long long)(count < 0 ? 0 : count));
-                table_cell(t, buffer_bytes(&text),
-                           count <= 0 ? COLOUR_GREY
-                                      : view_status_colour(bytes_of_text(statuses[i])));
-        }
-}
 
 /* One row for each member of the object `member`. */
 static void add_groups(const struct cli *c, struct scan_value stats, const char *member,
@@ -40,12 +14,12 @@ static void add_groups(const struct cli *c, struct scan_value stats, const char 
 {
         struct scan_value groups;
         struct scan_item item;
-        AUTO(table) t = count_table(title);
+        AUTO(table) t = count_table_create(title);
 
         if (!view_find(stats, member, &groups))
                 return;
         for (struct scan_cursor at = scan_items(groups); scan_next(&at, &item);)
-                add_counts(t, item.key, item.value);
+                count_table_row(t, item.key, item.value);
         if (table_rows(t) == 0)
                 return;
         buffer_add_char(out, '\n');
@@ -101,9 +75,9 @@ static void add_windows(const struct cli *c, struct scan_value stats, struct buf
 
 static void show_stats(const struct cli *c, struct scan_value stats, struct buffer *out)
 {
-        AUTO(table) all = count_table("JOBS");
+        AUTO(table) all = count_table_create("JOBS");
 
-        add_counts(all, bytes_of_text("all"), stats);
+        count_table_row(all, bytes_of_text("all"), stats);
         table_render(all, c->width, c->colours, out);
         add_groups(c, stats, "types", "TYPE", out);
         add_groups(c, stats, "tenants", "TENANT", out);

@@ -79,6 +79,22 @@ void show_block(struct buffer *out, struct bytes text)
         show(out, text, true);
 }
 
+/* In JSON only strings have controls, and C0 are escaped there already. */
+void show_json(struct buffer *out, struct bytes json)
+{
+        for (size_t at = 0; at < json.length;) {
+                const char *c = json.data + at;
+                unsigned length = utf8_length(c, json.length - at);
+                uint32_t code = length > 0 ? code_at(c, length) : 0;
+
+                if (code >= 0x20 && is_control(code))
+                        buffer_printf(out, "\\u%04x", (unsigned)code);
+                else
+                        buffer_add(out, c, length == 0 ? 1 : length);
+                at += length == 0 ? 1 : length;
+        }
+}
+
 void show_coloured(struct buffer *out, const char *text, enum colour colour, bool colours)
 {
         bool painted = colours && colour != COLOUR_NONE;
@@ -127,6 +143,16 @@ unsigned show_width(struct bytes shown)
 
         fit(shown, UINT_MAX, &width);
         return width;
+}
+
+void show_cut(struct buffer *shown, unsigned room)
+{
+        unsigned width;
+
+        if (room == 0 || show_width(buffer_bytes(shown)) <= room)
+                return;
+        shown->length = fit(buffer_bytes(shown), room - 1, &width);
+        buffer_add_text(shown, ellipsis);
 }
 
 struct table *table_create(const char *const *titles)

@@ -30,6 +30,11 @@ void table_render(const struct table *t, unsigned width, bool colours, struct bu
 void show_text(struct buffer *out, struct bytes text);
 /* As show_text, but line breaks stay. */
 void show_block(struct buffer *out, struct bytes text);
+/* Adds JSON that was checked, so that it cannot control a terminal either: what show_text replaces
+ * is escaped, and the values stay. Line breaks between tokens stay. */
+void show_json(struct buffer *out, struct bytes json);
 void show_coloured(struct buffer *out, const char *text, enum colour colour, bool colours);
 /* Columns that shown text takes on a terminal. */
 unsigned show_width(struct bytes shown);
+/* Cuts shown text to `room` columns, of which an ellipsis takes one. */
+void show_cut(struct buffer *shown, unsigned room);

@@ -43,7 +43,7 @@ static void add_line(const struct cli *c, struct scan_value job, struct buffer *
         AUTO_BUFFER progress = {0};
 
         if (c->json) {
-                buffer_add(out, job.raw.data, job.raw.length);
+                show_json(out, job.raw);
                 buffer_add_char(out, '\n');
                 return;
         }
